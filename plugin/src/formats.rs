@@ -17,7 +17,7 @@ mod markdown;
 pub(crate) mod openreports;
 mod prometheus;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 mod sarif;
 mod surroundings;
 pub(crate) mod words;

@@ -18,8 +18,9 @@ use kubectl_aksarc::screen::ui::Ui;
 fn main() -> ExitCode {
     let argv: Vec<_> = std::env::args_os().collect();
     let name = invocation::name(argv.first().and_then(|first| first.to_str()));
-    let argv = words::ordered(&Cli::named(name), argv);
-    let cli = match Cli::read(name, &argv) {
+    let command = Cli::named(name);
+    let argv = words::ordered(&command, argv);
+    let cli = match Cli::read(command.clone(), &argv) {
         Ok(cli) => cli,
         Err(error) => {
             let printed = error.print();
@@ -44,7 +45,7 @@ fn main() -> ExitCode {
     if let Some(flags) = cli.command.ui_flags() {
         ui.apply(flags);
     }
-    for warning in environment::unknown(&Cli::named(name)) {
+    for warning in environment::unknown(&command) {
         ui.note(&warning);
     }
     let status_file = cli.command.status_file();

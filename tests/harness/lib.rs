@@ -40,6 +40,7 @@ pub mod proofs;
 pub mod protection;
 pub mod readme;
 pub mod replicas;
+pub mod reports;
 pub mod reviews;
 pub mod rule_files;
 pub mod samples;

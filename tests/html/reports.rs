@@ -1,13 +1,11 @@
 //! The reports whose pages are looked at: the samples, and those that ask most of a page.
 
-use aksarc_shared::data::{Platform, embedded};
-use aksarc_shared::verdict::check::{Check, Params};
+use aksarc_shared::data::Platform;
+use aksarc_shared::verdict::check::Params;
 use aksarc_shared::verdict::report::ToolVersion;
-use aksarc_shared::verdict::report::v1::{AnswerV1, ClockV1, ConsequenceV1, InputKindV1, InputV1, ReportV1, WaiverV1};
-use aksarc_tests::{root, samples};
+use aksarc_shared::verdict::report::v1::{AnswerV1, ClockV1, ConsequenceV1, ReportV1, WaiverV1};
+use aksarc_tests::{reports, samples};
 use jiff::Timestamp;
-use kubectl_aksarc::snapshot;
-use serde_json::Value;
 
 /// All of them, by name.
 pub(crate) fn all() -> Vec<(&'static str, ReportV1)> {
@@ -33,19 +31,8 @@ fn known_platform() -> ReportV1 {
 }
 
 fn judged(name: &str, params: Params) -> ReportV1 {
-    let mut check = Check::new(embedded(), params);
-    let about = snapshot::read::judge(&root().join("tests/clusters").join(name), &mut check).unwrap();
-    let input = InputV1 {
-        kind: InputKindV1::Snapshot,
-        taken: about.taken,
-        taken_at: None,
-        as_of: Some(NOW.to_owned()),
-        nodes_read: true,
-        unjudged: 0,
-        recorded: 0,
-    };
     let tool = ToolVersion { version: "0.1.0".to_owned(), commit: "0123abc".to_owned() };
-    ReportV1::new(check.finish(tool, &format!("snapshot {name}"), "").unwrap(), input)
+    reports::of_sample(name, params, tool, &format!("snapshot {name}")).unwrap()
 }
 
 /// A report with some of everything: waivers, answers, many deadlines, and findings that lie about.
@@ -106,26 +93,11 @@ pub(crate) fn two_thousand() -> ReportV1 {
 
 /// A report in which every text is somebody's who means harm.
 fn hostile() -> ReportV1 {
-    let mut value = serde_json::to_value(busy()).unwrap();
-    let mut words = HOSTILE.iter().copied().cycle();
-    replace(&mut value, "", &mut words);
-    let mut report: ReportV1 = serde_json::from_value(value).unwrap();
+    let mut report = reports::with_words(&busy(), HOSTILE.iter().copied().cycle()).unwrap();
     report.findings.iter_mut().flat_map(|finding| &mut finding.documents).for_each(|page| {
         page.url = Some("javascript:alert(1)".to_owned());
     });
     report
-}
-
-fn replace(value: &mut Value, way: &str, words: &mut impl Iterator<Item = &'static str>) {
-    match value {
-        Value::String(word) if !CLOSED.contains(&way) => words.next().unwrap().clone_into(word),
-        Value::Array(items) => items.iter_mut().for_each(|item| replace(item, &format!("{way}[]"), words)),
-        Value::Object(fields) => {
-            let dot = if way.is_empty() { "" } else { "." };
-            fields.iter_mut().for_each(|(key, field)| replace(field, &format!("{way}{dot}{key}"), words));
-        }
-        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
 }
 
 const HOSTILE: [&str; 11] = [
@@ -140,20 +112,6 @@ const HOSTILE: [&str; 11] = [
     "javascript:alert(1)",
     "--><!--]]><![CDATA[",
     "{} {{x}} ${x} &amp; &#60;b&#62; %3Cb%3E",
-];
-
-/// The fields that hold one word of a closed set.
-const CLOSED: [&str; 10] = [
-    "apiVersion",
-    "kind",
-    "input.kind",
-    "verdict",
-    "verdictBasis",
-    "failOn",
-    "rules[].outcome",
-    "findings[].consequence",
-    "findings[].basis",
-    "clauses[].state",
 ];
 
 const NOW: &str = "2026-12-01T00:00:00Z";

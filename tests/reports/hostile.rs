@@ -2,14 +2,11 @@
 
 use std::sync::LazyLock;
 
-use aksarc_shared::data::embedded;
-use aksarc_shared::verdict::check::{Check, Params};
+use aksarc_shared::verdict::check::Params;
 use aksarc_shared::verdict::report::ToolVersion;
-use aksarc_shared::verdict::report::v1::{InputKindV1, InputV1, ReportV1};
-use aksarc_tests::root;
-use kubectl_aksarc::snapshot;
+use aksarc_shared::verdict::report::v1::ReportV1;
+use aksarc_tests::reports;
 use proptest::prelude::*;
-use serde_json::Value;
 
 /// Words that somebody would choose who means harm, and any others.
 pub(crate) fn hostile() -> impl Strategy<Value = String> {
@@ -39,51 +36,13 @@ pub(crate) fn hostile() -> impl Strategy<Value = String> {
 
 /// The report of a sample with other words in every field that holds any word, each taken in turn.
 pub(crate) fn with(words: &[String]) -> ReportV1 {
-    let mut value = REPORT.clone();
-    let mut words = words.iter().cycle();
-    replace(&mut value, "", &mut words);
-    serde_json::from_value(value).unwrap()
-}
-
-fn replace<'w>(value: &mut Value, way: &str, words: &mut impl Iterator<Item = &'w String>) {
-    match value {
-        Value::String(word) if !CLOSED.contains(&way) => word.clone_from(words.next().unwrap()),
-        Value::Array(items) => items.iter_mut().for_each(|item| replace(item, &format!("{way}[]"), words)),
-        Value::Object(fields) => {
-            let dot = if way.is_empty() { "" } else { "." };
-            fields.iter_mut().for_each(|(key, field)| replace(field, &format!("{way}{dot}{key}"), words));
-        }
-        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
+    reports::with_words(&REPORT, words.iter().map(String::as_str).cycle()).unwrap()
 }
 
 /// The report of a sample in which everything can be found.
-pub(crate) static REPORT: LazyLock<Value> = LazyLock::new(|| {
-    let mut check = Check::new(embedded(), Params::at("2026-12-01T00:00:00Z".parse().unwrap()));
-    let about = snapshot::read::judge(&root().join("tests/clusters/drifted"), &mut check).unwrap();
-    let input = InputV1 {
-        kind: InputKindV1::Snapshot,
-        taken: about.taken,
-        taken_at: None,
-        as_of: Some("2026-12-01T00:00:00Z".to_owned()),
-        nodes_read: true,
-        unjudged: 1,
-        recorded: 1,
-    };
-    let report = check.finish(ToolVersion::default(), "drifted", "").unwrap();
-    serde_json::to_value(ReportV1::new(report, input)).unwrap()
+pub(crate) static REPORT: LazyLock<ReportV1> = LazyLock::new(|| {
+    let params = Params::at("2026-12-01T00:00:00Z".parse().unwrap());
+    let mut report = reports::of_sample("drifted", params, ToolVersion::default(), "drifted").unwrap();
+    (report.input.unjudged, report.input.recorded) = (1, 1);
+    report
 });
-
-/// The fields that hold one word of a closed set.
-const CLOSED: [&str; 10] = [
-    "apiVersion",
-    "kind",
-    "input.kind",
-    "verdict",
-    "verdictBasis",
-    "failOn",
-    "rules[].outcome",
-    "findings[].consequence",
-    "findings[].basis",
-    "clauses[].state",
-];

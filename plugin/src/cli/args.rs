@@ -10,7 +10,8 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Id, Parser, Subcommand};
 
 use super::configured::Configured;
-use super::{environment, kubectl_flags};
+use super::environment;
+use super::kubectl_flags::{self, KubectlVerb};
 use crate::commands::{
     baseline, completion, config, doctor, dry_run, explain, report, rules, snapshot, support_check, version, versions,
     waivers,
@@ -115,12 +116,11 @@ impl Cli {
             .mut_subcommand("report", with_codes)
     }
 
-    /// Reads a command line.
+    /// Reads a command line by the command of [`Cli::named`].
     ///
     /// # Errors
     /// clap's, which is also how help is asked for.
-    pub fn read(name: &'static str, argv: &[OsString]) -> Result<Self, clap::Error> {
-        let mut command = Cli::named(name);
+    pub fn read(mut command: clap::Command, argv: &[OsString]) -> Result<Self, clap::Error> {
         // To clap a variable of the environment is as good as a flag, and two that exclude each other are an error.
         // Typed flags take precedence here: a variable that conflicts with one counts as not set.
         command.build();
@@ -181,7 +181,8 @@ fn with_hint(mut error: clap::Error, argv: &[OsString]) -> clap::Error {
         let is_command = |at: usize, own: &str| argv.get(at).is_some_and(|typed| typed == own);
         let is_first = is_command(1, &word) || (is_command(1, "dry-run") && is_command(2, &word));
         let is_known = |words: &[&str]| given == ContextKind::InvalidSubcommand && is_first && words.contains(&&*word);
-        let elsewhere = ELSEWHERE.iter().find(|(words, _)| is_known(words));
+        let verbs = KubectlVerb::ALL.map(KubectlVerb::as_str);
+        let elsewhere = ELSEWHERE.iter().copied().chain([(&verbs[..], REHEARSED)]).find(|(words, _)| is_known(words));
         if let Some((_, place)) = elsewhere {
             let tip = place.replace("WORD", &word);
             error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
@@ -191,18 +192,17 @@ fn with_hint(mut error: clap::Error, argv: &[OsString]) -> clap::Error {
 }
 
 /// Words that people type for a command, and where it is.
-const ELSEWHERE: [(&[&str], &str); 4] = [
+const ELSEWHERE: [(&[&str], &str); 3] = [
     (
         &["audit", "check", "get", "lint", "scan", "status", "validate"],
         "`support-check` judges a cluster, a snapshot or manifests",
     ),
-    (
-        &["annotate", "apply", "cordon", "delete", "label", "patch", "scale", "taint", "uncordon"],
-        "`dry-run WORD` says what the policy says of it; to do it use kubectl",
-    ),
     (&["create", "drain", "edit", "replace", "rollout", "set"], "`dry-run` does not have WORD yet"),
     (&["diff"], "`baseline diff` compares a cluster with a baseline"),
 ];
+
+/// Where the verbs are that a dry run has.
+const REHEARSED: &str = "`dry-run WORD` says what the policy says of it; to do it use kubectl";
 
 /// The command and its subcommands without the environment variables of the flags that `which` selects.
 fn forget(command: clap::Command, which: &dyn Fn(&clap::Command, &Arg) -> bool) -> clap::Command {

@@ -118,14 +118,6 @@ impl KubectlFlag {
         self.verbs.contains(&verb)
     }
 
-    /// Whether a command takes the flag.
-    fn belongs_to(&self, command: &Command) -> bool {
-        if self.verbs.is_empty() {
-            return command.get_arguments().any(|arg| arg.get_long() == Some("context"));
-        }
-        self.verbs.iter().any(|verb| verb.as_str() == command.get_name())
-    }
-
     /// The clap argument of a flag that the command line's own types do not have.
     fn arg(&self) -> Option<Arg> {
         let (FlagStanding::Idle(takes, _) | FlagStanding::Refused(takes, _)) = self.standing else { return None };
@@ -143,14 +135,21 @@ impl KubectlFlag {
     }
 }
 
+/// The flags of the table that a command takes.
+fn flags_of(command: &Command) -> impl Iterator<Item = &'static KubectlFlag> {
+    let reads_a_cluster = command.get_arguments().any(|arg| arg.get_long() == Some("context"));
+    let name = command.get_name();
+    FLAGS.iter().filter(move |flag| match flag.verbs {
+        [] => reads_a_cluster,
+        verbs => verbs.iter().any(|verb| verb.as_str() == name),
+    })
+}
+
 /// The command with the flags of the table that its own types do not have, on every subcommand that takes them.
 pub(super) fn added(command: Command) -> Command {
     fn below(command: Command, is_verb: bool) -> Command {
-        let own: Vec<Arg> = FLAGS
-            .iter()
-            .filter(|flag| flag.belongs_to(&command) && (is_verb || flag.verbs.is_empty()))
-            .filter_map(KubectlFlag::arg)
-            .collect();
+        let flags = flags_of(&command).filter(|flag| is_verb || flag.verbs.is_empty());
+        let own: Vec<Arg> = flags.filter_map(KubectlFlag::arg).collect();
         let is_dry_run = command.get_name() == DRY_RUN;
         command.args(own).mut_subcommands(|sub| below(sub, is_dry_run))
     }
@@ -164,7 +163,7 @@ pub(super) fn refused(command: &Command, matches: &ArgMatches) -> Option<clap::E
     {
         return refused(sub, below);
     }
-    FLAGS.iter().filter(|flag| flag.belongs_to(command)).find_map(|flag| {
+    flags_of(command).find_map(|flag| {
         let FlagStanding::Refused(takes, why) = flag.standing else { return None };
         let is_given = match takes {
             Takes::Value => matches.try_get_many::<String>(flag.name).ok()?.is_some(),

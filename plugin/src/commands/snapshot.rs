@@ -1,6 +1,7 @@
 //! `snapshot`: records the objects that rules read.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use aksarc_shared::data::embedded;
 use aksarc_shared::verdict::check::{Check, Params};
@@ -8,10 +9,10 @@ use aksarc_shared::verdict::report::exit;
 use clap::builder::FalseyValueParser;
 use jiff::Timestamp;
 
-use super::cluster::{self, ClusterFlags};
+use super::cluster::{self, ClusterFlags, Reading};
 use super::missing::Missing;
 use crate::cli::exit::{ExitResult, Failure};
-use crate::collect;
+use crate::collect::{self, Reader};
 use crate::input::settings;
 use crate::screen::fixes::ShellFlag;
 use crate::screen::output;
@@ -61,26 +62,36 @@ pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
     settings::no_format(&path).map_err(Failure::input)?;
     let form = Form::of(&path).map_err(Failure::input)?;
     if !args.force && form.replaces() {
-        return Err(Failure::input(anyhow::anyhow!(
-            "{} is there already, and may be evidence: choose another name, or give --force to replace it",
-            path.display()
-        )));
+        return Err(Failure::input(output::may_be_evidence(&path)));
     }
-    let now = Timestamp::now();
-    // Fractions of seconds do not matter in a snapshot.
-    let taken = Timestamp::from_second(now.as_second()).unwrap_or(now).to_string();
     let reader = cluster::reader(&args.flags, ui).await?;
-    let mut check = Check::new(embedded(), Params::at(now));
-    let cannot =
-        |error: anyhow::Error| Failure::run(error.context(format!("cannot write snapshot {}", path.display())));
-    let mut recorder = SnapshotRecorder::new(&mut check, &form).map_err(|error| cannot(error.into()))?;
-    let all = collect::everything(&reader, args.flags.reading.parallel.into(), &mut recorder);
-    reader.sender().in_time("read the cluster", all).await?;
-    let index = recorder.finish(&form, &reader.connection().context, &taken).map_err(cannot)?;
+    let index = record(&reader, &args.flags.reading, &form, &path).await?;
     output::told(&path, &summary(&index, &path.display().to_string(), reader.requests()), ui)?;
     let missing = Missing::of_snapshot(&index);
     missing.warn(ui);
     Ok(if missing.is_empty() || args.allow_incomplete { 0 } else { exit::INCONCLUSIVE })
+}
+
+/// Records the cluster of a reader as a snapshot. Messages name it as `path`.
+///
+/// # Errors
+/// [`Failure`] when the cluster cannot be read, or the snapshot cannot be written.
+pub(in crate::commands) async fn record(
+    reader: &Arc<Reader>,
+    reading: &Reading,
+    form: &Form,
+    path: &Path,
+) -> Result<Index, Failure> {
+    let now = Timestamp::now();
+    // Fractions of seconds do not matter in a snapshot.
+    let taken = Timestamp::from_second(now.as_second()).unwrap_or(now).to_string();
+    let mut check = Check::new(embedded(), Params::at(now));
+    let cannot =
+        |error: anyhow::Error| Failure::run(error.context(format!("cannot write snapshot {}", path.display())));
+    let mut recorder = SnapshotRecorder::new(&mut check, form).map_err(|error| cannot(error.into()))?;
+    let all = collect::everything(reader, reading.parallel.into(), &mut recorder);
+    reader.sender().in_time("read the cluster", all).await?;
+    recorder.finish(form, &reader.connection().context, &taken).map_err(cannot)
 }
 
 fn summary(index: &Index, path: &str, requests: usize) -> String {

@@ -9,8 +9,6 @@ use std::time::{Duration, Instant};
 use aksarc_shared::data::own::API_VERSION;
 use aksarc_shared::data::{Data, Platform, embedded};
 use aksarc_shared::facts::baseline::Baseline;
-use aksarc_shared::facts::inventory::ReadState;
-use aksarc_shared::k8s::kinds;
 use aksarc_shared::text;
 use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::verdict::report::v1::{CoverageV1, InputKindV1, InputV1, ReportV1};
@@ -198,23 +196,17 @@ async fn judge(args: &Args, ui: &Ui) -> Result<ReportV1, Failure> {
     ui.detail(&format!("as of {now}"));
     args.judging.warn_of_early_day(source.taken.as_deref(), ui);
     Judging::warn_of_answers(&answers, now, ui);
-    let nodes_read =
-        matches!(check.inventory().read(&kinds::NODE), Some(ReadState::Complete { .. } | ReadState::Partly(_)));
-    let taken_at = match (args.kind(), &source.taken) {
-        (InputKindV1::Snapshot, Some(taken)) => taken.parse::<Timestamp>().ok(),
-        // With another moment to judge by, the same cluster gives the same report at any time.
-        (InputKindV1::Cluster, _) if args.judging.as_of.is_none() => Some(now),
-        _ => None,
-    };
-    let input = InputV1 {
-        kind: args.kind(),
-        taken: source.taken,
-        taken_at: taken_at.map(|moment| format!("{moment:.0}")),
+    let mut input = InputV1 {
         as_of: args.judging.as_of.map(|moment| moment.to_string()),
-        nodes_read,
+        nodes_read: check.inventory().has_nodes(),
         unjudged,
         recorded,
+        ..InputV1::of(args.kind(), source.taken)
     };
+    // With another moment to judge by, the same cluster gives the same report at any time.
+    if is_live && input.as_of.is_none() {
+        input.taken_at = Some(InputV1::to_the_second(now));
+    }
     let shown_at = Timestamp::now();
     warn_of_age(Age::of(&input, shown_at), ui);
     // A cluster that cannot be judged, such as one of another product, is wrong input.
@@ -225,23 +217,22 @@ async fn judge(args: &Args, ui: &Ui) -> Result<ReportV1, Failure> {
     if args.of_manifests() {
         fixes::of_manifests(&mut report.findings);
     }
-    report.coverage.seconds = rounded(begun.elapsed());
-    report.coverage.peak_memory_bytes = tool::peak_memory();
+    let cost = CheckCost { seconds: rounded(begun.elapsed()), peak_memory_bytes: tool::peak_memory() };
     warn(&given, &report, now, ui);
     let report = ReportV1::new(report, input);
-    print(&report, args, shown_at, ui)?;
+    print(&report, args, &cost, shown_at, ui)?;
     Ok(report)
 }
 
 /// Writes the files that were asked for, and prints a report.
-fn print(report: &ReportV1, args: &Args, now: Timestamp, ui: &Ui) -> Result<(), Failure> {
+fn print(report: &ReportV1, args: &Args, cost: &CheckCost, now: Timestamp, ui: &Ui) -> Result<(), Failure> {
     let printing = &args.printing;
     let shown = printing.showing.render(report, args.shown_namespace(), now, ui)?;
     if let Some(path) = &printing.save {
         output::write(path, format::json(report)?.as_bytes())?;
     }
     if let Some(path) = &printing.stats {
-        stats(path, report, ui)?;
+        stats(path, report, cost, ui)?;
     }
     shown.write(ui)
 }
@@ -304,9 +295,18 @@ fn manifests(
     Ok((CheckSource { context, server: String::new(), taken: None }, read))
 }
 
+/// The cost of a check, which is no part of its report: the same input gives the same bytes.
+struct CheckCost {
+    /// Wall-clock time.
+    seconds: f64,
+    /// Peak resident memory; 0 where the system does not tell.
+    peak_memory_bytes: u64,
+}
+
 /// Tells what a check took.
-fn stats(path: &Path, report: &ReportV1, ui: &Ui) -> Result<(), Failure> {
-    let CoverageV1 { seconds, peak_memory_bytes, objects, requests, .. } = &report.coverage;
+fn stats(path: &Path, report: &ReportV1, cost: &CheckCost, ui: &Ui) -> Result<(), Failure> {
+    let CoverageV1 { objects, requests, .. } = &report.coverage;
+    let CheckCost { seconds, peak_memory_bytes } = cost;
     if path == Path::new(STDERR) {
         ui.error(&format!(
             "stats: {seconds:.3} seconds, {} MiB of memory at most, {objects} objects, {requests} requests",

@@ -7,8 +7,7 @@ use std::path::PathBuf;
 use aksarc_shared::data::own::API_VERSION;
 use aksarc_shared::data::versions::{MinorSupport, Table};
 use aksarc_shared::data::{Platform, VERSIONS, embedded};
-use aksarc_shared::facts::inventory::{Inventory, ReadState};
-use aksarc_shared::k8s::kinds;
+use aksarc_shared::facts::inventory::Inventory;
 use aksarc_shared::k8s::version::Version;
 use aksarc_shared::rules::catalogue;
 use aksarc_shared::text;
@@ -190,7 +189,7 @@ impl Shown {
             kubernetes_version: inventory.server_version.clone().unwrap_or_default(),
             platform: platforms.iter().map(|platform| platform.as_str()).collect::<Vec<_>>().join("|"),
             platform_evidence,
-            nodes_read: matches!(inventory.read(&kinds::NODE), Some(ReadState::Complete { .. } | ReadState::Partly(_))),
+            nodes_read: inventory.has_nodes(),
             tables: tables.iter().map(|table| ShownTable::of(table, day, given)).collect(),
             items,
         }

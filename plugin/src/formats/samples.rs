@@ -12,14 +12,7 @@ pub(crate) fn drifted() -> ReportV1 {
     let mut check = Check::new(embedded(), Params::at("2026-12-01T00:00:00Z".parse().unwrap()));
     let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/clusters/drifted");
     let about = snapshot::read::judge(sample.as_ref(), &mut check).unwrap();
-    let input = InputV1 {
-        kind: InputKindV1::Snapshot,
-        taken: about.taken,
-        taken_at: None,
-        as_of: Some("2026-12-01T00:00:00Z".to_owned()),
-        nodes_read: true,
-        unjudged: 0,
-        recorded: 0,
-    };
+    let as_of = Some("2026-12-01T00:00:00Z".to_owned());
+    let input = InputV1 { as_of, ..InputV1::of(InputKindV1::Snapshot, about.taken) };
     ReportV1::new(check.finish(ToolVersion::default(), "snapshot drifted", "").unwrap(), input)
 }

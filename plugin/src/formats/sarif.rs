@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::{escape, gist};
 use crate::screen::format;
 use crate::screen::report::summary::headline;
+use crate::screen::wording::{capitalised, pascal_case};
 
 /// A log with one run: the rules that ran, and a result for each failing finding. `prefix` begins the made-up files of
 /// objects.
@@ -68,7 +69,7 @@ fn rule_of(report: &ReportV1, rule: &RuleV1, failing: &[&FindingV1]) -> Value {
     let mut help = format!("kubectl aksarc explain {code} tells what it checks, why, and what to do instead.");
     let mut value = json!({
         "id": rule.code,
-        "name": pascal(&rule.slug),
+        "name": pascal_case(&rule.slug),
         "shortDescription": {"text": sentence(&summary)},
         "fullDescription": {"text": sentence(&summary)},
         "defaultConfiguration": {"level": level},
@@ -191,22 +192,9 @@ fn put(object: &mut Value, key: &str, value: Value) {
     }
 }
 
-/// `SystemLabelChanged` for `system-label-changed`.
-fn pascal(slug: &str) -> String {
-    let mut out = String::new();
-    for word in slug.split('-') {
-        let mut letters = word.chars();
-        out.extend(letters.next().map(|first| first.to_ascii_uppercase()));
-        out.push_str(letters.as_str());
-    }
-    out
-}
-
 /// A text that ends as a sentence.
 fn sentence(text: &str) -> String {
-    let text = text.trim_end();
-    let mut letters = text.chars();
-    let text: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
+    let text = capitalised(text.trim_end());
     if text.ends_with(['.', '!', '?']) { text } else { format!("{text}.") }
 }
 

@@ -15,7 +15,6 @@ use serde::Deserialize;
 use super::settings;
 use crate::formats::ReportFormat;
 use crate::screen::fixes::ShellFlag;
-
 use crate::screen::report::{GroupBy, Show};
 use crate::screen::ui::Color;
 use values::{Between, FilePath, HostRelease, OneOf, Platforms, TimeLimit, WaiverPlaceSetting, Weights};
@@ -102,6 +101,7 @@ struct DefaultSettings {
     parallel: Option<Between<1, 32>>,
 }
 
+// What `defaults` has too is named again: serde refuses no unknown field of a type that has others flattened into it.
 /// Settings for the clusters of some contexts, each named as its flag.
 #[derive(Clone, Debug, Default, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]

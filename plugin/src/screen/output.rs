@@ -69,6 +69,14 @@ pub(crate) fn apart(outputs: &[(&str, Option<&Path>)]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The refusal to replace a file that may be needed for a support case.
+pub(crate) fn may_be_evidence(path: &Path) -> anyhow::Error {
+    anyhow!(
+        "{} is there already, and may be evidence: choose another name, or give --force to replace it",
+        path.display()
+    )
+}
+
 /// Says what came of writing a file: on stdout, or on stderr where stdout is what was written.
 ///
 /// # Errors

@@ -68,6 +68,23 @@ pub(super) fn kind_words(object: &ObjectV1) -> String {
     }
 }
 
+/// A text with a capital letter at its beginning.
+pub(crate) fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// `SystemLabelChanged` for `system-label-changed`.
+pub(crate) fn pascal_case(words: &str) -> String {
+    words.split('-').map(capitalised).collect()
+}
+
+/// `requestTimeout` for `request-timeout`.
+pub(crate) fn camel_case(words: &str) -> String {
+    let (first, rest) = words.split_once('-').unwrap_or((words, ""));
+    first.to_owned() + &pascal_case(rest)
+}
+
 /// Alternatives: `a`, `a or b`, `a, b or c`.
 pub(crate) fn either(words: &[&str]) -> String {
     match words {

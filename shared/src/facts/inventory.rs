@@ -210,6 +210,11 @@ impl Inventory {
         self.system_keys.get(pool).is_some_and(|keys| keys.contains(&(place, key.to_owned())))
     }
 
+    /// Whether the nodes were read, all or in part, so that their number says something.
+    pub fn has_nodes(&self) -> bool {
+        matches!(self.read(&kinds::NODE), Some(ReadState::Complete { .. } | ReadState::Partly(_)))
+    }
+
     /// The result of the list of `kind` over the whole cluster.
     pub fn read(&self, kind: &'static Kind) -> Option<&ReadState> {
         self.reads.get(&ReadKey { kind, namespace: None })

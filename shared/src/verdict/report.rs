@@ -205,10 +205,6 @@ pub struct Coverage {
     pub without_managed_fields: usize,
     /// The number of requests made.
     pub requests: usize,
-    /// Wall-clock time. It is no part of the JSON, so that the same input gives the same bytes.
-    pub seconds: f64,
-    /// Peak resident memory; 0 where the system does not tell. No part of the JSON either.
-    pub peak_memory_bytes: u64,
     /// Unknown outcomes, with their reasons.
     pub unknown: Vec<String>,
     /// Questions that Kubernetes cannot answer, with the reasons.

@@ -15,6 +15,7 @@ use crate::screen::format::{self, ListFormat};
 use crate::screen::grid::Grid;
 use crate::screen::report;
 use crate::screen::ui::Ui;
+use crate::screen::wording::camel_case;
 
 /// Arguments of `config view`.
 #[derive(Clone, Debug, clap::Args)]
@@ -74,7 +75,7 @@ fn table(configured: &Configured, ui: &Ui) -> String {
             SettingSource::BuiltIn => "default".to_owned(),
         };
         let value = value.as_deref().map_or_else(|| "–".to_owned(), |value| text::line(value, MAX_SHOWN));
-        grid.row([name(flag), value, from]);
+        grid.row([camel_case(flag), value, from]);
     }
     format!("{}\n{}", head.lines("", None), grid.lines("", None))
 }
@@ -87,24 +88,12 @@ fn document(configured: &Configured) -> Value {
             SettingSource::File(entry) => ("file", entry.clone()),
             SettingSource::BuiltIn => ("default", String::new()),
         };
-        json!({"name": name(flag), "value": value, "source": source, "from": from})
+        json!({"name": camel_case(flag), "value": value, "source": source, "from": from})
     };
     json!({
         "apiVersion": API_VERSION, "kind": "PluginConfigView", "file": configured.file, "context": configured.context,
         "settings": configured.settings.iter().map(setting).collect::<Vec<_>>(),
     })
-}
-
-/// The name of a setting in the file: that of its flag, with a capital letter for each hyphen.
-fn name(flag: &str) -> String {
-    let mut words = flag.split('-');
-    let mut name = words.next().unwrap_or_default().to_owned();
-    for word in words {
-        let mut letters = word.chars();
-        name.extend(letters.next().map(|first| first.to_ascii_uppercase()));
-        name.push_str(letters.as_str());
-    }
-    name
 }
 
 /// The longest name or value that is printed in the table.

@@ -3,10 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use aksarc_shared::data::embedded;
-use aksarc_shared::facts::inventory::ReadState;
-use aksarc_shared::k8s::kinds;
-use aksarc_shared::verdict::check::{Check, Params};
+use aksarc_shared::verdict::check::Check;
 use aksarc_shared::verdict::report::v1::{InputKindV1, InputV1, ReportV1};
 use anyhow::{Context as _, anyhow};
 use flate2::Compression;
@@ -16,8 +13,8 @@ use jiff::Timestamp;
 use super::redact;
 use crate::cli::exit::{ExitResult, Failure};
 use crate::cli::tool;
-use crate::collect;
 use crate::commands::cluster::{self, ClusterFlags};
+use crate::commands::snapshot::record;
 use crate::commands::support_check::{self, Judging};
 use crate::formats::case::Case;
 use crate::formats::html;
@@ -30,7 +27,7 @@ use crate::screen::ui::Ui;
 use crate::screen::waivers::warn_of_unreadable;
 use crate::snapshot;
 use crate::snapshot::recorded::RecordedSnapshot;
-use crate::snapshot::write::{Form, SnapshotRecorder};
+use crate::snapshot::write::Form;
 use crate::ticket::contents::{BundlePart, ContentsPage, Privacy};
 use crate::ticket::redaction::Redaction;
 use crate::ticket::{changes, versions};
@@ -97,10 +94,7 @@ fn writable(args: &Args) -> anyhow::Result<()> {
         return Err(anyhow!("--output: a bundle is NAME.tar.gz, not {}", path.display()));
     }
     if !args.force && matches!(Place::of(path), Ok(Place::File(file)) if file.exists()) {
-        return Err(anyhow!(
-            "{} is there already, and may be evidence: choose another name, or give --force to replace it",
-            path.display()
-        ));
+        return Err(output::may_be_evidence(path));
     }
     Ok(())
 }
@@ -114,33 +108,21 @@ async fn live(args: &Args, path: &Path, ui: &Ui) -> Result<ReportV1, Failure> {
         warn_of_unreadable(&unreadable, ui);
         params.waivers = found;
     }
-    let now = Timestamp::now();
-    let taken = Timestamp::from_second(now.as_second()).unwrap_or(now).to_string();
     let form = Form::Directory(path.to_owned());
-    let mut first = Check::new(embedded(), Params::at(now));
-    let mut recorder = SnapshotRecorder::new(&mut first, &form).map_err(Failure::run)?;
-    let all = collect::everything(&reader, args.flags.reading.parallel.into(), &mut recorder);
-    reader.sender().in_time("read the cluster", all).await?;
-    let context = reader.connection().context.clone();
-    recorder.finish(&form, &context, &taken).map_err(Failure::run)?;
+    let taken = record(&reader, &args.flags.reading, &form, path).await?.taken_at;
     if let Some(baseline) = params.baseline.as_mut().filter(|baseline| !baseline.is_of_snapshot()) {
         baseline.forget_what_snapshots_leave_out();
     }
     let mut check = Check::new(support_check::tables_of_cluster(&params), params);
     snapshot::read::judge(path, &mut check).map_err(Failure::run)?;
-    let nodes_read =
-        matches!(check.inventory().read(&kinds::NODE), Some(ReadState::Complete { .. } | ReadState::Partly(_)));
     let input = InputV1 {
-        kind: InputKindV1::Snapshot,
-        taken_at: Some(taken.clone()),
-        taken: Some(taken),
         as_of: args.judging.as_of.map(|moment| moment.to_string()),
-        nodes_read,
-        unjudged: 0,
-        recorded: 0,
+        nodes_read: check.inventory().has_nodes(),
+        ..InputV1::of(InputKindV1::Snapshot, Some(taken))
     };
-    let server = reader.connection().server.clone();
-    let mut report = check.finish(tool::identity(), &context, &server).map_err(Failure::input)?;
+    let connection = reader.connection();
+    let report = check.finish(tool::identity(), &connection.context, &connection.server);
+    let mut report = report.map_err(Failure::input)?;
     Pasting::new(None).of_cluster(&args.flags.kube).make_ready(&mut report.findings);
     Ok(ReportV1::new(report, input))
 }

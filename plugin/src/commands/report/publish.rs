@@ -201,35 +201,12 @@ Examples:
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    use aksarc_shared::data::embedded;
-    use aksarc_shared::verdict::check::{Check, Params};
-    use aksarc_shared::verdict::report::v1::InputV1;
-
     use super::*;
-    use crate::cli::tool;
-    use crate::snapshot;
-
-    fn report() -> ReportV1 {
-        let mut check = Check::new(embedded(), Params::at("2026-12-01T00:00:00Z".parse().unwrap()));
-        let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/clusters/drifted");
-        snapshot::read::judge(Path::new(sample), &mut check).unwrap();
-        let input = InputV1 {
-            kind: InputKindV1::Snapshot,
-            taken: None,
-            taken_at: None,
-            as_of: None,
-            nodes_read: true,
-            unjudged: 0,
-            recorded: 0,
-        };
-        ReportV1::new(check.finish(tool::identity(), "drifted", "").unwrap(), input)
-    }
+    use crate::formats::samples::drifted;
 
     #[test]
     fn a_large_result_is_compressed_and_a_larger_one_refused() {
-        let mut report = report();
+        let mut report = drifted();
         let map = config_map(&report, "a").unwrap();
         assert!(map["data"]["result.json"].is_string() && map.get("binaryData").is_none());
         let reason = report.rules[0].clone();

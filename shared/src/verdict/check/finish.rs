@@ -68,7 +68,6 @@ impl Check<'_> {
             requests: self.requests,
             unknown: reasons(RuleResult::Unknown),
             not_observable: reasons(RuleResult::NotObservable),
-            ..Coverage::default()
         };
         Ok(Report {
             tool,

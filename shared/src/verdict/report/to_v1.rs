@@ -235,8 +235,6 @@ impl From<Coverage> for CoverageV1 {
             objects: coverage.objects,
             without_managed_fields: coverage.without_managed_fields,
             requests: coverage.requests,
-            seconds: coverage.seconds,
-            peak_memory_bytes: coverage.peak_memory_bytes,
             unknown: coverage.unknown,
             not_observable: coverage.not_observable,
         }

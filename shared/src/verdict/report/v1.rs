@@ -13,6 +13,7 @@ mod words;
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::data::own::API_VERSION;
@@ -69,7 +70,7 @@ pub struct ReportV1 {
     /// The clauses of the policy, each with what became of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clauses: Vec<ClauseV1>,
-    /// The extent and the cost of reading.
+    /// The extent of reading.
     pub coverage: CoverageV1,
 }
 
@@ -284,12 +285,6 @@ pub struct CoverageV1 {
     pub without_managed_fields: usize,
     /// Requests made.
     pub requests: usize,
-    /// Wall-clock time.
-    #[serde(skip)]
-    pub seconds: f64,
-    /// Peak resident memory; 0 where the system does not tell.
-    #[serde(skip)]
-    pub peak_memory_bytes: u64,
     /// The rules that are unknown, each with the reason.
     pub unknown: Vec<String>,
     /// The rules that Kubernetes cannot show, each with the reason.
@@ -309,6 +304,20 @@ pub enum NotReadableV1 {
     /// No report.
     #[error("the document is no {KIND} of {API_VERSION}: {0}")]
     Json(#[from] serde_json::Error),
+}
+
+impl InputV1 {
+    /// The source of a check of this kind, whose nodes were read. `taken` is when a snapshot was taken, in its own words.
+    pub fn of(kind: InputKindV1, taken: Option<String>) -> Self {
+        let moment = taken.as_deref().and_then(|taken| taken.parse().ok());
+        let taken_at = moment.map(Self::to_the_second);
+        InputV1 { kind, taken, taken_at, as_of: None, nodes_read: true, unjudged: 0, recorded: 0 }
+    }
+
+    /// A moment as `taken_at` has it.
+    pub fn to_the_second(moment: Timestamp) -> String {
+        format!("{moment:.0}")
+    }
 }
 
 impl ReportV1 {

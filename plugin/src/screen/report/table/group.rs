@@ -8,7 +8,7 @@ use crate::screen::report::commands;
 use crate::screen::report::summary::of_manifests;
 use crate::screen::report::view::Show;
 use crate::screen::style::{Paint, heading, mark};
-use crate::screen::wording::{counting, kind_words, number, object_words};
+use crate::screen::wording::{capitalised, counting, kind_words, number, object_words};
 
 /// The findings of one rule, most urgent first; there is at least one.
 pub(super) struct RuleGroup<'f> {
@@ -268,12 +268,6 @@ fn words(evidence: &EvidenceV1) -> String {
 fn listed(names: &[String], most: usize) -> String {
     let head = names.iter().take(most).cloned().collect::<Vec<_>>().join(", ");
     if names.len() > most { format!("{head} … and {} more", number(names.len() - most)) } else { head }
-}
-
-/// A sentence's beginning as a title.
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// Objects named below one title: a screen has to be readable at a glance.
