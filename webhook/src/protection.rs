@@ -148,13 +148,21 @@ impl WatchedObject {
             Ok(answer) => return self.object.refused("reading", &answer),
             Err(error) => return unanswered(&error),
         };
-        if self.tried.is_none_or(|tried| tried.elapsed() >= options.try_every) {
-            match self.object.tries(api).await {
-                Ok(armed) => self.tried(armed),
-                Err(outcome) => return outcome,
-            }
+        let outcome = self.close_when_due(api, reason(&answer), options.close_after).await;
+        if matches!(outcome, LookOutcome::Failed(..)) || self.tried.is_some_and(|at| at.elapsed() < options.try_every) {
+            return outcome;
         }
-        let Some(reason) = reason(&answer) else {
+        match self.object.tries(api).await {
+            Ok(armed) => {
+                self.note(armed);
+                outcome
+            }
+            Err(trouble) => trouble,
+        }
+    }
+
+    async fn close_when_due(&mut self, api: &Api, reason: Option<String>, after: Duration) -> LookOutcome {
+        let Some(reason) = reason else {
             self.opening = None;
             return LookOutcome::Shut;
         };
@@ -162,7 +170,7 @@ impl WatchedObject {
             Some(opening) if opening.reason == reason => opening.seen,
             _ => self.opening.insert(Opening { reason: reason.clone(), seen: Instant::now() }).seen,
         };
-        if seen.elapsed() < options.close_after {
+        if seen.elapsed() < after {
             return LookOutcome::Open;
         }
         match self.object.close(api, &reason).await {
@@ -175,7 +183,7 @@ impl WatchedObject {
     }
 
     /// Notes whether the policy is in force, and logs a change of that.
-    fn tried(&mut self, armed: bool) {
+    fn note(&mut self, armed: bool) {
         let (kind, name, policy) = (self.object.kind, self.object.name, self.object.policy);
         self.tried = Some(Instant::now());
         if self.armed.replace(armed) == Some(armed) {
