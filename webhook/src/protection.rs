@@ -149,7 +149,8 @@ impl WatchedObject {
             Err(error) => return unanswered(&error),
         };
         let outcome = self.close_when_due(api, reason(&answer), options.close_after).await;
-        if matches!(outcome, LookOutcome::Failed(..)) || self.tried.is_some_and(|at| at.elapsed() < options.try_every) {
+        let is_due = self.tried.is_none_or(|tried| tried.elapsed() >= options.try_every);
+        if !is_due || !matches!(outcome, LookOutcome::Open | LookOutcome::Shut) {
             return outcome;
         }
         match self.object.tries(api).await {
