@@ -12,6 +12,7 @@ use aksarc_webhook::certificates::CertificateTimes;
 use aksarc_webhook::certificates::authority::{Authority, TrustedCertificate};
 use aksarc_webhook::certificates::decide::{HeldCertificate, NextAction, SeenTrust, Situation};
 use aksarc_webhook::certificates::record::{CertificateRecord, TrustStep};
+use aksarc_webhook::certificates::sight::StepSight;
 
 /// What happens next.
 #[derive(Clone, Debug)]
@@ -75,8 +76,15 @@ struct Replica {
     name: &'static str,
     phase: Phase,
     held: Option<Authority>,
+    sight: StepSight,
     /// When the record was last read.
     read: Option<Timestamp>,
+}
+
+impl Replica {
+    fn new(name: &'static str) -> Self {
+        Replica { name, phase: Phase::Idle, held: None, sight: StepSight::default(), read: None }
+    }
 }
 
 /// What a replica has read so far in the present pass.
@@ -89,14 +97,13 @@ enum Phase {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let replica = |name| Replica { name, phase: Phase::Idle, held: None, read: None };
         World {
             now: "2026-06-01T12:00:00Z".parse().unwrap(),
             times: CertificateTimes::default(),
             versions: 2,
             record: Versioned { version: 0, value: None },
             bundles: Versioned { version: 1, value: Some(vec![String::new(); 2]) },
-            replicas: [replica("a"), replica("b")],
+            replicas: ["a", "b"].map(Replica::new),
             past: Vec::new(),
             trusted: BTreeMap::new(),
             made: Vec::new(),
@@ -113,7 +120,7 @@ impl World {
             Event::Seconds(seconds) => self.passes(*seconds),
             Event::Crash(replica) => {
                 let replica = &mut self.replicas[*replica];
-                (replica.phase, replica.held, replica.read) = (Phase::Idle, None, None);
+                *replica = Replica::new(replica.name);
             }
             Event::Vandalism(vandalism) => self.vandalise(*vandalism),
         }
@@ -211,12 +218,14 @@ impl World {
 
     /// The read of the record, the change of what is served, and the decision.
     fn decide(&mut self, at: usize, bundles: Versioned<Option<Vec<String>>>) -> Phase {
-        let trust = self.seen(bundles.value.as_deref());
+        let trust = self.seen(&bundles);
         let record = self.record.clone();
+        let whole = self.replicas[at].sight.look(record.value.as_ref(), &trust, self.now);
         let replica = self.replicas[at].clone();
         let mut situation = Situation {
             record: record.value.as_ref(),
             trust: &trust,
+            whole,
             held: replica.held.as_ref().map(|authority| HeldCertificate { authority, leaf: "leaf" }),
             replica: replica.name,
             now: self.now,
@@ -234,19 +243,21 @@ impl World {
         if let (Some(before), Some(after)) = (&replica.held, &signer)
             && before != after
             && self.is_trusted(before)
-            && self.bundles.value.is_some()
+            && bundles.value.as_ref().is_some_and(|all| all.iter().all(|one| one.contains(&before.certificate.pem)))
             && !self.destroyed
         {
-            let known = self.trusted.get(&after.certificate.pem).map(|since| self.now.duration_since(*since));
-            let long = known.is_some_and(|known| known >= SignedDuration::try_from(self.times.dwell).unwrap());
-            assert!(long, "{after:?} is served {known:?} after it was trusted, after\n{}", self.trail.join("\n"));
+            let since = |authority: &Authority| self.trusted.get(&authority.certificate.pem).copied();
+            let dwell = SignedDuration::try_from(self.times.dwell).unwrap();
+            // An API server that has not learned of it yet trusts the other one no longer than this.
+            let known = since(after).is_some_and(|new| Some(new) <= since(before) || self.now >= new + dwell);
+            assert!(known, "{after:?} takes the place of {before:?} too soon, after\n{}", self.trail.join("\n"));
         }
         (self.replicas[at].held, self.replicas[at].read) = (signer, Some(self.now));
         Phase::Decided { action: action.unwrap(), record: record.version, bundles }
     }
 
-    fn seen(&self, bundles: Option<&[String]>) -> SeenTrust {
-        let Some(bundles) = bundles else { return SeenTrust::Absent };
+    fn seen(&self, Versioned { version, value }: &Versioned<Option<Vec<String>>>) -> SeenTrust {
+        let Some(bundles) = value else { return SeenTrust::Absent };
         let mut certificates: Vec<TrustedCertificate> = Vec::new();
         for pem in bundles.iter().flat_map(|bundle| bundle.split_inclusive(']')) {
             let known = self.known().find(|certificate| certificate.pem == pem);
@@ -260,7 +271,7 @@ impl World {
                 certificates.push(certificate);
             }
         }
-        SeenTrust::Read { bundles: bundles.to_vec(), certificates }
+        SeenTrust::Read { version: version.to_string(), bundles: bundles.clone(), certificates }
     }
 
     fn known(&self) -> impl Iterator<Item = TrustedCertificate> {

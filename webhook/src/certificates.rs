@@ -32,6 +32,7 @@ mod keeper;
 mod outcome;
 mod pem;
 pub mod record;
+pub mod sight;
 pub mod times;
 
 use std::hash::{BuildHasher, RandomState};

@@ -49,7 +49,7 @@ async fn a_guard_is_not_ready_until_it_has_a_certificate_that_is_trusted() {
     let api = ApiServer::start(|_| status(StatusCode::SERVICE_UNAVAILABLE, "not yet")).await;
     let guard = Own::start(&api, CertificateTimes::default()).await;
     guard.passes("refused").await;
-    assert_eq!(guard.ready(false).await, "no certificate yet\n");
+    assert_eq!(guard.ready(false).await, "no certificate that the API server trusts yet\n");
     let authority = made(1);
     assert!(guard.connect(&authority).await.is_err());
     let secret = secret(&record(TrustStep::Steady { authority: authority.clone() }).text());
@@ -59,7 +59,8 @@ async fn a_guard_is_not_ready_until_it_has_a_certificate_that_is_trusted() {
         _ => cluster(asked, Some(&untrusting), ""),
     });
     guard.passes("forbidden").await;
-    assert_eq!(guard.ready(false).await, "the webhook configuration does not trust the certificate\n");
+    assert_eq!(guard.ready(false).await, "no certificate that the API server trusts yet\n");
+    assert!(guard.connect(&authority).await.is_err());
     let bundle = authority.certificate.pem.clone();
     api.answer(move |asked| cluster(asked, Some(&secret), &bundle));
     guard.ready(true).await;

@@ -16,7 +16,8 @@ pub(super) fn trust(configuration: &Value) -> SeenTrust {
             certificates.push(certificate);
         }
     }
-    SeenTrust::Read { bundles, certificates }
+    let version = configuration.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or_default();
+    SeenTrust::Read { version: version.to_owned(), bundles, certificates }
 }
 
 /// The JSON patch that has every webhook of a configuration trust `bundle`. It changes `caBundle` and nothing else, and
@@ -58,7 +59,7 @@ mod tests {
             {"name": "c", "clientConfig": {"caBundle": STANDARD.encode(one.pem.replace('\n', "\r\n"))}},
             {"name": "d", "clientConfig": {"caBundle": STANDARD.encode([0xff])}},
         ]});
-        let SeenTrust::Read { bundles, certificates } = trust(&configuration) else { panic!() };
+        let SeenTrust::Read { bundles, certificates, .. } = trust(&configuration) else { panic!() };
         assert_eq!(certificates, std::slice::from_ref(&one));
         assert_eq!((bundles[0].as_str(), bundles[1].as_str(), bundles[3].as_str()), ("", &*one.pem, ""));
         let mut patched = configuration.clone();

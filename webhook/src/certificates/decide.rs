@@ -4,8 +4,8 @@
 //! else takes trust away:
 //!
 //! - **Serving.** A replica takes up a certificate only of an authority that every webhook's `caBundle` was just seen to
-//!   hold, unless what it serves is trusted by none of them. In that case the authority goes into `caBundle` in the same
-//!   look.
+//!   hold, or one of them at least if what it serves is in none. What it serves, and what it is to serve, goes into
+//!   `caBundle` in the same look.
 //! - **Forgetting.** A valid authority of a guard leaves `caBundle` only if the record has a later one, which is in
 //!   `caBundle` too, and has been in use until all replicas reported it. Any other that stands there or is served here
 //!   is taken into the record first, whoever wrote that record. What no guard made is kept where the record was lost, and
@@ -36,6 +36,9 @@ pub struct Situation<'a> {
     pub held: Option<HeldCertificate<'a>>,
     /// The replica's name.
     pub replica: &'a str,
+    /// Since when this replica has been seeing API servers trust what the record says, as
+    /// [`StepSight`](super::sight::StepSight) tells; `None` where they do not.
+    pub whole: Option<Timestamp>,
     /// The API server's time.
     pub now: Timestamp,
     /// The times to go by.
@@ -51,6 +54,8 @@ pub enum SeenTrust {
     Hidden,
     /// The webhook configuration was read.
     Read {
+        /// Its version.
+        version: String,
         /// The text of `caBundle` of each webhook.
         bundles: Vec<String>,
         /// The authorities in all of them, each once.
@@ -80,11 +85,19 @@ pub enum NextAction {
 
 impl SeenTrust {
     /// Whether every webhook trusts exactly this.
-    fn is(&self, bundle: &str) -> bool {
+    pub(super) fn is(&self, bundle: &str) -> bool {
         match self {
             SeenTrust::Absent => true,
             SeenTrust::Hidden => false,
             SeenTrust::Read { bundles, .. } => bundles.iter().all(|seen| seen == bundle),
+        }
+    }
+
+    /// The version of the webhook configuration; empty without one.
+    pub(super) fn version(&self) -> &str {
+        match self {
+            SeenTrust::Absent | SeenTrust::Hidden => "",
+            SeenTrust::Read { version, .. } => version,
         }
     }
 
@@ -111,7 +124,7 @@ impl<'a> Situation<'a> {
     /// The authority whose certificate this replica is to serve; `None` where it has to wait for one.
     pub fn signer(&self) -> Option<&'a Authority> {
         let held = self.held();
-        let Some(record) = self.sound() else { return held };
+        let Some(record) = self.sound() else { return self.any_trusted().or(held) };
         let named = |authority: &Authority| record.step.trusted().contains(&&authority.certificate);
         if self.trust == &SeenTrust::Hidden && held.is_some_and(|held| !named(held)) {
             // Nothing better is possible while nobody knows what is trusted.
@@ -119,21 +132,28 @@ impl<'a> Situation<'a> {
         }
         let wanted = match &record.step {
             TrustStep::Steady { authority } | TrustStep::Use { authority, .. } => authority,
-            TrustStep::Trust { next, .. } if held == Some(next) => next,
-            TrustStep::Trust { signer: Some(signer), .. } => signer,
-            TrustStep::Trust { signer: None, next, trusted, .. } => {
-                if held.is_some_and(named) || !self.is_past(*trusted, self.times.settle) {
-                    return held;
-                }
-                next
-            }
+            TrustStep::Trust { signer, next, .. } => match (held.filter(|held| named(held)), signer) {
+                (Some(held), _) => held,
+                (None, Some(signer)) => signer,
+                (None, None) if self.is_past(self.whole, self.times.settle) => next,
+                (None, None) => return held,
+            },
         };
-        if self.trust.holds_everywhere(&wanted.certificate) {
-            return Some(wanted);
+        match self.trust {
+            SeenTrust::Absent | SeenTrust::Hidden => Some(wanted),
+            SeenTrust::Read { .. } if self.trust.holds_everywhere(&wanted.certificate) => Some(wanted),
+            SeenTrust::Read { .. } => self.any_trusted().or(held),
         }
-        let is_trusted = |authority: &&Authority| self.trust.holds(&authority.certificate);
-        // After trust was taken away, any key that still has some will do.
-        held.filter(is_trusted).or_else(|| record.step.authorities().into_iter().find(is_trusted)).or(Some(wanted))
+    }
+
+    /// What this replica serves, if an API server trusts it, or else any authority whose key is known and that is
+    /// trusted: after trust was taken away, that is better than none.
+    fn any_trusted(&self) -> Option<&'a Authority> {
+        let known = self.record.into_iter().flat_map(|record| record.step.authorities());
+        self.held()
+            .into_iter()
+            .chain(known.filter(|authority| authority.certificate.is_valid(self.now)))
+            .find(|authority| self.trust.holds(&authority.certificate))
     }
 
     /// The next action; `make` makes an authority of a number.
@@ -156,24 +176,11 @@ impl<'a> Situation<'a> {
             TrustStep::Steady { authority } => {
                 if trusted && authority.renew_at() <= self.now {
                     let (signer, next) = (Some(authority.clone()), make(self.last_generation() + 1)?);
-                    return write(TrustStep::Trust { signer, former: Vec::new(), next, trusted: None });
+                    return write(TrustStep::Trust { signer, former: Vec::new(), next });
                 }
             }
-            TrustStep::Trust { signer, former, next, trusted: since } => {
-                let step = |trusted| TrustStep::Trust {
-                    signer: signer.clone(),
-                    former: former.clone(),
-                    next: next.clone(),
-                    trusted,
-                };
-                if trusted && since.is_none_or(|since| self.is_ahead(since)) {
-                    return write(step(Some(self.now)));
-                }
-                // Where somebody else took an authority away, API servers have to learn of it anew.
-                if !trusted && since.is_some() {
-                    return write(step(None));
-                }
-                if trusted && self.is_past(*since, self.times.dwell) {
+            TrustStep::Trust { signer, former, next } => {
+                if self.is_past(self.whole, self.times.dwell) {
                     let former = former.iter().cloned().chain(signer.iter().map(|signer| signer.certificate.clone()));
                     let (authority, former) = (next.clone(), former.collect());
                     return write(TrustStep::Use { authority, former, since: self.now });
@@ -184,7 +191,9 @@ impl<'a> Situation<'a> {
                 if self.is_ahead(*since) {
                     return write(TrustStep::Use { authority, former, since: self.now });
                 }
-                if trusted && self.is_past(Some(*since), self.times.keep) && self.all_follow(record, &authority) {
+                // A replica that has not looked for as long as this one has been seeing the step serves no more.
+                let all_looked = self.is_past(self.whole, self.times.blind());
+                if all_looked && self.is_past(Some(*since), self.times.keep) && self.all_follow(record, &authority) {
                     return write(TrustStep::Steady { authority });
                 }
             }
@@ -229,7 +238,7 @@ impl<'a> Situation<'a> {
         let step = if former.is_empty() && signer.is_none() {
             TrustStep::Steady { authority: next }
         } else {
-            TrustStep::Trust { signer, former, next, trusted: None }
+            TrustStep::Trust { signer, former, next }
         };
         Ok(NextAction::Write(Box::new(CertificateRecord { step, replicas: BTreeMap::new() })))
     }
@@ -262,7 +271,7 @@ impl<'a> Situation<'a> {
             }
         };
         let former = former.iter().cloned().chain(strays).collect();
-        Some(TrustStep::Trust { signer, former, next: next.clone(), trusted: None })
+        Some(TrustStep::Trust { signer, former, next: next.clone() })
     }
 
     /// The valid authorities of a guard that API servers trust and that the step does not name.

@@ -19,6 +19,7 @@ use super::counters::CertificateCounters;
 use super::decide::{HeldCertificate, NextAction, SeenTrust, Situation};
 use super::outcome::PassOutcome;
 use super::record::{CertificateRecord, CertificateRecordError, TrustStep};
+use super::sight::StepSight;
 use crate::api::{Api, ApiAnswer, ApiConnection, ApiError, jitter};
 use crate::presented::PresentedCertificate;
 
@@ -35,6 +36,7 @@ pub(crate) async fn run(
         presented,
         counters,
         own: None,
+        sight: StepSight::default(),
         ahead: SignedDuration::ZERO,
         step: None,
         was_trusted: false,
@@ -113,6 +115,7 @@ struct CertificateKeeper {
     presented: Arc<PresentedCertificate>,
     counters: CertificateCounters,
     own: Option<OwnCertificate>,
+    sight: StepSight,
     /// How far the API server's clock is ahead of this machine's: certificates are valid by that one.
     ahead: SignedDuration,
     /// The step that was logged last.
@@ -152,14 +155,15 @@ impl CertificateKeeper {
         let ReadRecord { secret, record } = self.read_record(&api).await?;
         let now = self.now();
         self.read = Some(now);
-        let wanted = self.situation(record.as_ref(), &trust, now).signer().cloned();
+        let whole = self.sight.look(record.as_ref(), &trust, now);
+        let wanted = self.situation(record.as_ref(), &trust, whole, now).signer().cloned();
         if let Some(authority) = wanted {
             self.serve(&authority, now)?;
         }
         self.note(record.as_ref(), &trust);
         let life = self.options.times.authority;
         let next =
-            self.situation(record.as_ref(), &trust, now).next(|generation| Authority::make(generation, now, life));
+            self.situation(record.as_ref(), &trust, whole, now).next(|generation| Authority::make(generation, now, life));
         match next.map_err(|error| PassTrouble::unmade(&error))? {
             NextAction::Rest => Ok(None),
             NextAction::Write(record) => self.write(&api, secret, &record).await.map(Some),
@@ -182,11 +186,12 @@ impl CertificateKeeper {
         &'a self,
         record: Option<&'a CertificateRecord>,
         trust: &'a SeenTrust,
+        whole: Option<Timestamp>,
         now: Timestamp,
     ) -> Situation<'a> {
         let held =
             self.own.as_ref().map(|own| HeldCertificate { authority: &own.authority, leaf: &own.leaf.fingerprint });
-        Situation { record, trust, held, replica: &self.options.replica, now, times: &self.options.times }
+        Situation { record, trust, whole, held, replica: &self.options.replica, now, times: &self.options.times }
     }
 
     /// Presents a certificate that `authority` signed: the present one, unless it is due or of another authority.
@@ -339,7 +344,7 @@ impl CertificateKeeper {
     fn ready(&self) -> Result<(), String> {
         let now = self.now();
         match &self.own {
-            None => Err("no certificate yet".to_owned()),
+            None => Err("no certificate that the API server trusts yet".to_owned()),
             Some(own) if own.leaf.validity.end <= now => Err("the certificate has expired".to_owned()),
             Some(_) if !self.was_trusted => Err("the webhook configuration does not trust the certificate".to_owned()),
             Some(_) if self.read.is_none_or(|read| later(read, blind(&self.options)) <= now) => {

@@ -33,8 +33,6 @@ pub enum TrustStep {
         former: Vec<TrustedCertificate>,
         /// The next authority.
         next: Authority,
-        /// Since when API servers have been trusting all of them.
-        trusted: Option<Timestamp>,
     },
     /// The next authority has become the one that signs; the former ones are still trusted.
     Use {
@@ -80,7 +78,7 @@ impl TrustStep {
     pub fn trusted(&self) -> Vec<&TrustedCertificate> {
         match self {
             TrustStep::Steady { authority } => vec![&authority.certificate],
-            TrustStep::Trust { signer, former, next, .. } => {
+            TrustStep::Trust { signer, former, next } => {
                 let signer = signer.iter().map(|signer| &signer.certificate);
                 former.iter().chain(signer).chain([&next.certificate]).collect()
             }
@@ -115,11 +113,10 @@ impl CertificateRecord {
         let stored: StoredRecord = serde_json::from_str(text)?;
         let step = match stored.step {
             StoredStep::Steady { authority } => TrustStep::Steady { authority: authority.read()? },
-            StoredStep::Trust { signer, former, next, trusted } => TrustStep::Trust {
+            StoredStep::Trust { signer, former, next } => TrustStep::Trust {
                 signer: signer.map(StoredAuthority::read).transpose()?,
                 former: TrustedCertificate::all(&former),
                 next: next.read()?,
-                trusted,
             },
             StoredStep::Use { authority, former, since } => {
                 TrustStep::Use { authority: authority.read()?, former: TrustedCertificate::all(&former), since }
@@ -133,11 +130,10 @@ impl CertificateRecord {
         let former = |former: &[TrustedCertificate]| former.iter().map(|certificate| &*certificate.pem).collect();
         let step = match &self.step {
             TrustStep::Steady { authority } => StoredStep::Steady { authority: authority.into() },
-            TrustStep::Trust { signer, former: all, next, trusted } => StoredStep::Trust {
+            TrustStep::Trust { signer, former: all, next } => StoredStep::Trust {
                 signer: signer.as_ref().map(Into::into),
                 former: former(all),
                 next: next.into(),
-                trusted: *trusted,
             },
             TrustStep::Use { authority, former: all, since } => {
                 StoredStep::Use { authority: authority.into(), former: former(all), since: *since }
@@ -182,7 +178,7 @@ struct StoredRecord {
 #[serde(tag = "step", rename_all = "lowercase")]
 enum StoredStep {
     Steady { authority: StoredAuthority },
-    Trust { signer: Option<StoredAuthority>, former: String, next: StoredAuthority, trusted: Option<Timestamp> },
+    Trust { signer: Option<StoredAuthority>, former: String, next: StoredAuthority },
     Use { authority: StoredAuthority, former: String, since: Timestamp },
 }
 
@@ -224,7 +220,7 @@ mod tests {
         let [one, two] = [1, 2].map(|generation| Authority::make(generation, now, DAY).unwrap());
         let former = vec![one.certificate.clone()];
         let report = ReplicaReport { generation: 1, leaf: "00".to_owned(), at: now };
-        let keyless = || TrustStep::Trust { signer: None, former: former.clone(), next: two.clone(), trusted: None };
+        let keyless = || TrustStep::Trust { signer: None, former: former.clone(), next: two.clone() };
         for (step, bundle) in [
             (TrustStep::Steady { authority: one.clone() }, vec![&one]),
             (
@@ -232,7 +228,6 @@ mod tests {
                     signer: Some(one.clone()),
                     former: Vec::new(),
                     next: two.clone(),
-                    trusted: Some(now),
                 },
                 vec![&one, &two],
             ),
