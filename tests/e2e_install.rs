@@ -56,7 +56,9 @@ fn installing_upgrading_and_removing_keep_what_is_configured() {
     for who in [&ops, &Identity::Admin] {
         desk.run(who, &protect).unwrap().succeeded().unwrap();
         await_in_force(&cluster).unwrap();
-        cluster.object_when(POLICY, LIMIT, is_well_typed).unwrap();
+        for policy in ["protection", "namespace", "objects", "certificates", "endpoints"] {
+            cluster.object_when(&format!("{POLICIES}/{policy}.guard.aksarc.dev"), LIMIT, is_well_typed).unwrap();
+        }
         upgrade(&cluster, &desk, who, &install);
         remove(&cluster, &desk, who);
         admin(&install).succeeded().unwrap();
@@ -198,7 +200,7 @@ fn kubectl(cluster: &ControlPlane, who: &Identity, arguments: &[&str]) -> Finish
     cluster.kubectl(who, arguments.iter().copied()).unwrap()
 }
 
-const POLICY: &str = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/protection.guard.aksarc.dev";
+const POLICIES: &str = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies";
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// The ConfigMap of a first manifest, which had one in any case.

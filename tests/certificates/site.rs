@@ -10,6 +10,7 @@ use aksarc_tests::guard::Guard;
 use aksarc_tests::replicas::{Replicas, configuration_path, secret_path, signal};
 use aksarc_tests::{ControlPlane, Http, Identity, PatchKind, protection, wait};
 use aksarc_webhook::certificates::record::TrustStep;
+use aksarc_webhook::manifest::NAMESPACE;
 use aksarc_webhook::tls;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -184,14 +185,28 @@ impl<'c> Site<'c> {
 
     /// Deletes the record, or replaces its data.
     pub(crate) fn destroy_the_record(&self, data: Option<&Value>) {
-        match data {
-            None => self.admin.delete(&secret_path()).unwrap().object().unwrap(),
-            Some(data) => {
-                let mut secret = self.admin.get(&secret_path()).unwrap().object().unwrap();
-                secret["data"] = data.clone();
-                self.admin.put(&secret_path(), &secret).unwrap().object().unwrap()
-            }
-        };
+        self.open_namespace(json!("a test"));
+        // The namespace as policies see it follows a moment later.
+        wait::until("the record to be destroyed", LIMIT, || {
+            let answer = match data {
+                None => self.admin.delete(&secret_path()).unwrap(),
+                Some(data) => {
+                    let mut secret = self.admin.get(&secret_path()).unwrap().object().unwrap();
+                    secret["data"] = data.clone();
+                    self.admin.put(&secret_path(), &secret).unwrap()
+                }
+            };
+            if answer.is_success() { Ok(()) } else { Err(answer.body) }
+        })
+        .unwrap();
+        self.open_namespace(Value::Null);
+    }
+
+    /// Gives a reason to change what is in the guard's namespace, or takes it back.
+    fn open_namespace(&self, reason: Value) {
+        let change = json!({"metadata": {"annotations": {"aksarc.dev/open": reason}}});
+        let path = format!("/api/v1/namespaces/{NAMESPACE}");
+        self.admin.patch(&path, PatchKind::Merge, &change).unwrap().object().unwrap();
     }
 
     /// Writes a `caBundle` over that of every webhook. How long it took until changes were denied again.

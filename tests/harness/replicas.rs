@@ -43,13 +43,15 @@ impl<'c> Replicas<'c> {
         let account = cluster.service_account(manifest::NAMESPACE, "guard")?;
         let documents = guard::documents(cluster, &product::webhook()?, &["manifest"])?;
         let rights = guard::grant(cluster, &documents)?;
-        ensure!(rights == 8, "{rights} roles and bindings");
+        ensure!(rights == 10, "{rights} roles and bindings");
         let policies = protection::render(&aksarc_shared::verdict::guard::Settings::default());
         cluster.kubectl_with(&Identity::Admin, ["apply", "-f", "-"], &policies)?.succeeded()?;
         for right in [
             json!({"verb": "create", "group": "", "resource": "secrets", "namespace": manifest::NAMESPACE}),
             json!({"verb": "patch", "group": "admissionregistration.k8s.io", "name": manifest::CONFIGURATION,
                 "resource": "validatingwebhookconfigurations"}),
+            json!({"verb": "patch", "group": "", "resource": "namespaces", "name": manifest::NAMESPACE,
+                "namespace": manifest::NAMESPACE}),
         ] {
             cluster.await_right(&account, &right)?;
         }

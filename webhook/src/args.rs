@@ -22,6 +22,7 @@ use crate::config;
 use crate::heartbeat::{HeartbeatInterval, HeartbeatOptions};
 use crate::log::{self, LogFormat, print_within};
 use crate::manifest::{self, ManifestCertificate, ManifestConfig, ManifestOptions};
+use crate::protection::ProtectionOptions;
 use crate::server::{CertificateSource, GuardServer, ServerLimits, ServerOptions, StartError};
 use crate::waivers::WaiverReadOptions;
 
@@ -136,6 +137,13 @@ struct ServeArgs {
     /// How often they are read, from 1s to 5m.
     #[arg(long, env = "AKSARC_CLUSTER_WAIVERS_INTERVAL", value_name = "DURATION", default_value = "30s", value_parser = interval)]
     cluster_waivers_interval: Duration,
+    /// Whether to close the guard's webhook configuration and namespace a quarter of an hour after somebody opened them
+    /// by the annotation aksarc.dev/open, and to try every five minutes whether a policy protects them.
+    #[arg(long, env = "AKSARC_PROTECTION", value_name = "SWITCH", default_value = "on")]
+    protection: Switch,
+    /// Both times, for tests.
+    #[arg(long, hide = true, value_name = "DURATION", value_parser = duration)]
+    protection_every: Option<Duration>,
     /// How to reach the API server for all of these; without it as the pod's service account.
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
@@ -178,6 +186,10 @@ fn serve_and_log(arguments: ServeArgs, log_lines_dropped: Counter) -> ExitCode {
     let waivers =
         WaiverReadOptions { every: arguments.cluster_waivers_interval, ..WaiverReadOptions::new(access.clone()) };
     let heartbeat = HeartbeatOptions { access: access.clone(), every: arguments.heartbeat_interval };
+    let protection = match arguments.protection_every {
+        Some(every) => ProtectionOptions { every, close_after: every, try_every: every, access: access.clone() },
+        None => ProtectionOptions::new(access.clone()),
+    };
     let certificates = match arguments.tls_dir {
         Some(directory) => CertificateSource::Directory(directory),
         None => CertificateSource::Own(Box::new(CertificateOptions {
@@ -196,6 +208,7 @@ fn serve_and_log(arguments: ServeArgs, log_lines_dropped: Counter) -> ExitCode {
         poll: Some(arguments.poll),
         heartbeat: (arguments.heartbeat == Switch::On).then_some(heartbeat),
         waivers: (arguments.cluster_waivers == Switch::On).then_some(waivers),
+        protection: (arguments.protection == Switch::On).then_some(protection),
         limits: ServerLimits { linger: arguments.linger, ..ServerLimits::default() },
         judge: None,
         log_lines_dropped,

@@ -32,6 +32,7 @@ pub mod manifest;
 pub mod metrics;
 mod plain;
 mod presented;
+pub mod protection;
 pub mod refusal;
 pub mod reload;
 pub mod review;

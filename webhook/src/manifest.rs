@@ -29,7 +29,7 @@ use conditions::{MatchCondition, node_status_with_a_change, not_the_platform, po
 use namespaces::protected;
 use template::{fill, indent, name, quoted};
 
-use aksarc_shared::data::own::CERTIFICATES;
+use aksarc_shared::data::own::{CERTIFICATES, OPEN};
 pub use aksarc_shared::data::own::{CONFIGURATION, NAMESPACE, SERVICE};
 pub use network::{Cidr, CidrError};
 pub use notes::notes;
@@ -62,6 +62,7 @@ pub fn render(options: &ManifestOptions) -> String {
             ("namespace", NAMESPACE),
             ("service", SERVICE),
             ("configuration", CONFIGURATION),
+            ("open", OPEN),
             ("heartbeat", heartbeat::NAME),
             ("image", &options.image),
             ("networkpolicy", &network::render(&options.pods)),

@@ -30,6 +30,7 @@ use crate::heartbeat::{self, HeartbeatCounters, HeartbeatOptions};
 use crate::metrics::Metrics;
 use crate::plain::{PlainLimits, PlainPort, ServedPort};
 use crate::presented::PresentedCertificate;
+use crate::protection::{self, ProtectionCounters, ProtectionOptions};
 use crate::reload::{self, CertificateFiles, ConfigFile, Poll};
 use crate::review::{JudgeFn, ReviewCounters, Reviewer};
 use crate::slots::{PortCounters, Ports};
@@ -63,6 +64,8 @@ pub struct ServerOptions {
     pub heartbeat: Option<HeartbeatOptions>,
     /// How the cluster's waivers are read; with `None` only those of the configuration count.
     pub waivers: Option<WaiverReadOptions>,
+    /// How the protection of the guard's own objects is looked after; `None` leaves it alone.
+    pub protection: Option<ProtectionOptions>,
     /// Limits on clients.
     pub limits: ServerLimits,
     /// A function that judges changes in place of the engine, for tests.
@@ -92,6 +95,7 @@ impl ServerOptions {
             poll: None,
             heartbeat: None,
             waivers: None,
+            protection: None,
             limits: ServerLimits { linger: Duration::ZERO, ..ServerLimits::default() },
             judge: None,
             log_lines_dropped: Counter::default(),
@@ -141,6 +145,7 @@ pub struct GuardServer {
     _probe: ServedPort,
     _beat: AbortOnDrop,
     _certificates: Option<AbortOnDrop>,
+    _protection: Option<AbortOnDrop>,
     _heartbeat: Option<AbortOnDrop>,
     _waivers: Option<AbortOnDrop>,
     _poller: Option<mpsc::Sender<Infallible>>,
@@ -181,6 +186,7 @@ impl GuardServer {
         // Registered even where the task does not run: every series exists from the start.
         let heartbeat_counters = HeartbeatCounters::register(&mut metrics);
         let waiver_counters = WaiverReadCounters::register(&mut metrics);
+        let protection_counters = ProtectionCounters::register(&mut metrics);
         let metrics = Arc::new(metrics);
         let guards = Arc::clone(&config.guards);
         let (certificates, own) = match certificates {
@@ -215,6 +221,8 @@ impl GuardServer {
             options.heartbeat.map(|options| AbortOnDrop(tokio::spawn(heartbeat::run(options, heartbeat_counters))));
         let waivers =
             options.waivers.map(|options| AbortOnDrop(tokio::spawn(waivers::run(options, guards, waiver_counters))));
+        let protection =
+            options.protection.map(|options| AbortOnDrop(tokio::spawn(protection::run(options, protection_counters))));
         tracing::info!(%address, %admin_address, %probe_address, "serving");
         Ok(GuardServer {
             address,
@@ -230,6 +238,7 @@ impl GuardServer {
             _probe: probe,
             _beat: beat,
             _certificates: certificates,
+            _protection: protection,
             _heartbeat: heartbeat,
             _waivers: waivers,
             _poller: poller,

@@ -52,10 +52,13 @@ fn the_example_is_valid_and_shows_every_field() {
 }
 
 #[test]
-fn the_guards_only_rights_are_its_heartbeat_the_list_of_waivers_and_its_certificate() {
+fn the_guards_only_rights_are_its_heartbeat_the_list_of_waivers_its_certificate_and_its_protection() {
     let objects = yaml::documents(&deploy("guard.yaml")).unwrap();
     let one = |kind: &str| objects.iter().find(|object| object["kind"] == kind).unwrap();
-    let second = |kind: &str| objects.iter().filter(|object| object["kind"] == kind).nth(1).unwrap();
+    let named = |kind: &str, name: &str| {
+        let found = objects.iter().find(|object| object["kind"] == kind && object["metadata"]["name"] == name);
+        found.unwrap_or_else(|| panic!("no {kind} {name}"))
+    };
     let (account, heartbeat, role, binding) =
         (one("ServiceAccount"), one("ConfigMap"), one("Role"), one("RoleBinding"));
     assert_eq!(account["automountServiceAccountToken"], false);
@@ -78,15 +81,22 @@ fn the_guards_only_rights_are_its_heartbeat_the_list_of_waivers_and_its_certific
         json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role["metadata"]["name"]})
     );
     let kinds = objects.iter().map(|object| object["kind"].as_str().unwrap());
-    assert_eq!(kinds.filter(|kind| kind.contains("Role")).count(), 8);
-    // Its certificate: one Secret, which it may also make, and the bundle of one configuration.
+    assert_eq!(kinds.filter(|kind| kind.contains("Role")).count(), 10);
+    // The authority of its certificate, in one Secret, which it may also make; the bundle in one configuration; and what
+    // opens that configuration and one namespace.
     let of_secret = json!([{"apiGroups": [""], "resources": ["secrets"], "resourceNames": [own::CERTIFICATES],
         "verbs": ["get", "update"]}, {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]}]);
     let of_trust = json!([{"apiGroups": ["admissionregistration.k8s.io"],
         "resources": ["validatingwebhookconfigurations"], "resourceNames": [own::CONFIGURATION],
         "verbs": ["get", "patch"]}]);
-    for (kind, rules) in [("Role", of_secret), ("ClusterRole", of_trust)] {
-        let (role, binding) = (second(kind), second(&format!("{kind}Binding")));
+    let of_namespace = json!([{"apiGroups": [""], "resources": ["namespaces"], "resourceNames": [own::NAMESPACE],
+        "verbs": ["get", "patch"]}]);
+    for (kind, name, rules) in [
+        ("Role", own::CERTIFICATES, of_secret),
+        ("Role", own::SERVICE, of_namespace),
+        ("ClusterRole", "aksarc-guard-configuration", of_trust),
+    ] {
+        let (role, binding) = (named(kind, name), named(&format!("{kind}Binding"), name));
         assert_eq!(role["rules"], rules);
         assert_eq!(
             (&binding["roleRef"]["name"], &binding["roleRef"]["kind"]),

@@ -18,6 +18,8 @@ mod service_log;
 #[cfg(test)]
 mod service_ports;
 #[cfg(test)]
+mod service_protection;
+#[cfg(test)]
 mod service_reload;
 #[cfg(test)]
 mod service_reviews;

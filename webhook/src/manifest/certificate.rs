@@ -27,7 +27,7 @@ pub(super) fn parts(certificate: &ManifestCertificate) -> CertificateParts {
     match certificate {
         ManifestCertificate::Own => CertificateParts {
             head: include_str!("../../manifest/head-own.yaml"),
-            and_certificates: ", and to keep its certificate",
+            and_certificates: ", and the authority of its certificate",
             rights: include_str!("../../manifest/certificate-own.yaml"),
             without_rights: "",
             argument: "",
@@ -39,7 +39,7 @@ pub(super) fn parts(certificate: &ManifestCertificate) -> CertificateParts {
             head: include_str!("../../manifest/head-secret.yaml"),
             and_certificates: "",
             rights: "",
-            without_rights: " To run without any: false here, --heartbeat=off and --cluster-waivers=off below, and no roles.",
+            without_rights: " To run without any: false here, --heartbeat=off, --cluster-waivers=off and --protection=off below, and no roles.",
             argument: "        - --tls-dir=/etc/aksarc/tls\n",
             environment: "",
             mount: "        - name: tls\n          mountPath: /etc/aksarc/tls\n          readOnly: true\n",
