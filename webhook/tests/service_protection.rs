@@ -54,9 +54,11 @@ async fn a_policy_is_in_force_when_it_refused_and_not_when_something_else_did() 
     api.answer(|asked| if asked.starts_with("GET") { object("") } else { refused(asked) });
     until(|| armed(&guard), |armed| *armed == [1, 1]).await;
     // A right that is missing says nothing about policies: what was seen last stays.
-    api.answer(|asked| {
-        if asked.starts_with("GET") { object("") } else { status(StatusCode::FORBIDDEN, "User cannot patch") }
-    });
+    api.answer(
+        |asked| {
+            if asked.starts_with("GET") { object("") } else { status(StatusCode::FORBIDDEN, "User cannot patch") }
+        },
+    );
     looks(&guard, "forbidden").await;
     assert_eq!(armed(&guard), [1, 1]);
     // An object that is not there is protected by nothing.

@@ -162,8 +162,9 @@ impl CertificateKeeper {
         }
         self.note(record.as_ref(), &trust);
         let life = self.options.times.authority;
-        let next =
-            self.situation(record.as_ref(), &trust, whole, now).next(|generation| Authority::make(generation, now, life));
+        let next = self
+            .situation(record.as_ref(), &trust, whole, now)
+            .next(|generation| Authority::make(generation, now, life));
         match next.map_err(|error| PassTrouble::unmade(&error))? {
             NextAction::Rest => Ok(None),
             NextAction::Write(record) => self.write(&api, secret, &record).await.map(Some),

@@ -130,11 +130,9 @@ impl CertificateRecord {
         let former = |former: &[TrustedCertificate]| former.iter().map(|certificate| &*certificate.pem).collect();
         let step = match &self.step {
             TrustStep::Steady { authority } => StoredStep::Steady { authority: authority.into() },
-            TrustStep::Trust { signer, former: all, next } => StoredStep::Trust {
-                signer: signer.as_ref().map(Into::into),
-                former: former(all),
-                next: next.into(),
-            },
+            TrustStep::Trust { signer, former: all, next } => {
+                StoredStep::Trust { signer: signer.as_ref().map(Into::into), former: former(all), next: next.into() }
+            }
             TrustStep::Use { authority, former: all, since } => {
                 StoredStep::Use { authority: authority.into(), former: former(all), since: *since }
             }
@@ -223,14 +221,7 @@ mod tests {
         let keyless = || TrustStep::Trust { signer: None, former: former.clone(), next: two.clone() };
         for (step, bundle) in [
             (TrustStep::Steady { authority: one.clone() }, vec![&one]),
-            (
-                TrustStep::Trust {
-                    signer: Some(one.clone()),
-                    former: Vec::new(),
-                    next: two.clone(),
-                },
-                vec![&one, &two],
-            ),
+            (TrustStep::Trust { signer: Some(one.clone()), former: Vec::new(), next: two.clone() }, vec![&one, &two]),
             (keyless(), vec![&one, &two]),
             (TrustStep::Use { authority: two.clone(), former: former.clone(), since: now }, vec![&one, &two]),
         ] {

@@ -24,12 +24,7 @@ struct SeenStep {
 impl StepSight {
     /// Takes in what was read just now. Since when it has been the same; `None` where `caBundle` is not as the record
     /// says.
-    pub fn look(
-        &mut self,
-        record: Option<&CertificateRecord>,
-        trust: &SeenTrust,
-        now: Timestamp,
-    ) -> Option<Timestamp> {
+    pub fn look(&mut self, record: Option<&CertificateRecord>, trust: &SeenTrust, now: Timestamp) -> Option<Timestamp> {
         let Some(step) = record.map(|record| &record.step).filter(|step| trust.is(&step.bundle())) else {
             self.seen = None;
             return None;
