@@ -67,6 +67,8 @@ pub(crate) struct World {
     made: Vec<Authority>,
     /// Somebody destroyed trust, and it has not come back yet.
     destroyed: bool,
+    /// When somebody did so last: API servers may be learning of it, and of its end, for a while.
+    last_destroyed: Timestamp,
     /// What happened so far.
     trail: Vec<String>,
 }
@@ -109,6 +111,7 @@ impl World {
             made: Vec::new(),
             // Nothing is trusted before the first pass.
             destroyed: true,
+            last_destroyed: Timestamp::MIN,
             trail: Vec::new(),
         }
     }
@@ -177,7 +180,9 @@ impl World {
     }
 
     fn bundle(&mut self, bundles: Option<Vec<String>>, destroys: bool) {
-        self.destroyed |= destroys;
+        if destroys {
+            (self.destroyed, self.last_destroyed) = (true, self.now);
+        }
         self.versions += 1;
         self.bundles = Versioned { version: self.versions, value: bundles };
         let trusted = self.known().filter(|certificate| {
@@ -245,6 +250,7 @@ impl World {
             && self.is_trusted(before)
             && bundles.value.as_ref().is_some_and(|all| all.iter().all(|one| one.contains(&before.certificate.pem)))
             && !self.destroyed
+            && self.last_destroyed.duration_until(self.now) > SignedDuration::try_from(self.times.dwell).unwrap()
         {
             let since = |authority: &Authority| self.trusted.get(&authority.certificate.pem).copied();
             let dwell = SignedDuration::try_from(self.times.dwell).unwrap();
