@@ -185,7 +185,7 @@ impl<'c> Site<'c> {
 
     /// Deletes the record, or replaces its data.
     pub(crate) fn destroy_the_record(&self, data: Option<&Value>) {
-        self.open_namespace(json!("a test"));
+        self.open_namespace(&json!("a test"));
         // The namespace as policies see it follows a moment later.
         wait::until("the record to be destroyed", LIMIT, || {
             let answer = match data {
@@ -199,11 +199,11 @@ impl<'c> Site<'c> {
             if answer.is_success() { Ok(()) } else { Err(answer.body) }
         })
         .unwrap();
-        self.open_namespace(Value::Null);
+        self.open_namespace(&Value::Null);
     }
 
     /// Gives a reason to change what is in the guard's namespace, or takes it back.
-    fn open_namespace(&self, reason: Value) {
+    fn open_namespace(&self, reason: &Value) {
         let change = json!({"metadata": {"annotations": {"aksarc.dev/open": reason}}});
         let path = format!("/api/v1/namespaces/{NAMESPACE}");
         self.admin.patch(&path, PatchKind::Merge, &change).unwrap().object().unwrap();
