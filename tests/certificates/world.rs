@@ -79,13 +79,13 @@ struct Replica {
     phase: Phase,
     held: Option<Authority>,
     sight: StepSight,
-    /// When the record was last read.
-    read: Option<Timestamp>,
+    /// When a look last came to its end, which is when it says whether it is ready.
+    looked: Option<Timestamp>,
 }
 
 impl Replica {
     fn new(name: &'static str) -> Self {
-        Replica { name, phase: Phase::Idle, held: None, sight: StepSight::default(), read: None }
+        Replica { name, phase: Phase::Idle, held: None, sight: StepSight::default(), looked: None }
     }
 }
 
@@ -258,8 +258,12 @@ impl World {
             let known = since(after).is_some_and(|new| Some(new) <= since(before) || self.now >= new + dwell);
             assert!(known, "{after:?} takes the place of {before:?} too soon, after\n{}", self.trail.join("\n"));
         }
-        (self.replicas[at].held, self.replicas[at].read) = (signer, Some(self.now));
-        Phase::Decided { action: action.unwrap(), record: record.version, bundles }
+        let action = action.unwrap();
+        self.replicas[at].held = signer;
+        if action == NextAction::Rest {
+            self.replicas[at].looked = Some(self.now);
+        }
+        Phase::Decided { action, record: record.version, bundles }
     }
 
     fn seen(&self, Versioned { version, value }: &Versioned<Option<Vec<String>>>) -> SeenTrust {
@@ -285,12 +289,11 @@ impl World {
         recorded.chain(self.made.iter().map(|authority| authority.certificate.clone()))
     }
 
-    /// Whether a replica takes reviews: one whose certificate has ended, or that has not read the record for too long, is
-    /// not ready.
+    /// Whether a replica takes reviews: one whose certificate has ended, or that has not looked for too long, is not ready.
     fn serves(&self, replica: &Replica) -> bool {
         let blind = SignedDuration::try_from(self.times.keep / 2).unwrap();
         let valid = replica.held.as_ref().is_some_and(|held| held.certificate.is_valid(self.now));
-        valid && replica.read.is_some_and(|read| self.now < read + blind)
+        valid && replica.looked.is_some_and(|looked| self.now < looked + blind)
     }
 
     fn is_trusted(&self, authority: &Authority) -> bool {
