@@ -485,7 +485,7 @@ fn a_host_that_does_not_exist_says_so() {
 fn tls_with_a_server_that_speaks_none_says_so() {
     let server = Server::of(Cluster::healthy());
     let program = Program::at(&format!("https://{}", server.address));
-    assert_failed(soon(|| program.check(&[])), &["--certificate-authority"]);
+    assert_failed(soon(|| program.check(&[])), &["speaks no TLS", "begin with http://"]);
 }
 
 #[test]
