@@ -48,13 +48,18 @@ fn installing_upgrading_and_removing_keep_what_is_configured() {
     assert!(closed.succeeded().unwrap().contains("networkpolicy.networking.k8s.io/guard configured"), "{closed:?}");
 
     the_three_steps(&cluster, &desk, &install);
+    changing_over_keeps_what_is_trusted(&cluster, &desk, &install);
+    configure(&cluster, &desk, COMPLETE);
 
     let [protect] = readme::blocks("Protection").unwrap();
     let ops = cluster.administrator_by_group().unwrap();
     for who in [&ops, &Identity::Admin] {
         desk.run(who, &protect).unwrap().succeeded().unwrap();
         await_in_force(&cluster).unwrap();
-        cluster.object_when(POLICY, LIMIT, is_well_typed).unwrap();
+        // The one for endpoints is about two kinds with different fields.
+        for policy in ["protection", "namespace", "objects", "certificates"] {
+            cluster.object_when(&format!("{POLICIES}/{policy}.guard.aksarc.dev"), LIMIT, is_well_typed).unwrap();
+        }
         upgrade(&cluster, &desk, who, &install);
         remove(&cluster, &desk, who);
         admin(&install).succeeded().unwrap();
@@ -99,6 +104,39 @@ fn the_three_steps(cluster: &ControlPlane, desk: &Desk<'_>, install: &str) {
     assert!(installed.stderr.contains(told), "{}", installed.stderr);
     assert_eq!(configuration(cluster).as_deref(), Some(COMPLETE));
     assert!(webhooks(cluster).to_string().contains(PERSON));
+}
+
+/// From a manifest with an authority in it to one in which the guard looks after it.
+fn changing_over_keeps_what_is_trusted(cluster: &ControlPlane, desk: &Desk<'_>, install: &str) {
+    let admin = |commands: &str| desk.run(&Identity::Admin, commands).unwrap();
+    let bundles = || -> Vec<Value> {
+        let configuration = webhooks(cluster);
+        let webhooks = configuration["webhooks"].as_array().unwrap();
+        webhooks.iter().map(|webhook| webhook["clientConfig"]["caBundle"].clone()).collect()
+    };
+    let mounts = || {
+        let client = cluster.http(&Identity::Admin).unwrap();
+        let path = "/apis/apps/v1/namespaces/aksarc-system/deployments/guard";
+        client.get(path).unwrap().object().unwrap()["spec"].to_string().contains("guard-tls")
+    };
+    assert!(bundles().iter().all(Value::is_null) && !mounts());
+    admin(&install.replace("manifest", "manifest --ca-file ca.crt")).succeeded().unwrap();
+    let by_hand = bundles();
+    assert!(by_hand.iter().all(Value::is_string) && mounts());
+    let [change_over] = readme::blocks("Certificates").unwrap();
+    admin(&change_over).succeeded().unwrap();
+    assert_eq!(bundles(), by_hand);
+    assert!(!mounts());
+    // What the guard writes from now on stays too.
+    let configuration = manifest::CONFIGURATION;
+    let written = format!(
+        "kubectl patch validatingwebhookconfiguration {configuration} --type=json \
+         -p '[{{\"op\": \"replace\", \"path\": \"/webhooks/0/clientConfig/caBundle\", \"value\": \"Zm9v\"}}]'"
+    );
+    admin(&written).succeeded().unwrap();
+    admin(install).succeeded().unwrap();
+    assert_eq!(bundles()[0], "Zm9v");
+    assert_eq!(bundles()[1..], by_hand[1..]);
 }
 
 /// Refused as long as the object is closed, and not half of it lost; done in the two steps.
@@ -163,7 +201,7 @@ fn kubectl(cluster: &ControlPlane, who: &Identity, arguments: &[&str]) -> Finish
     cluster.kubectl(who, arguments.iter().copied()).unwrap()
 }
 
-const POLICY: &str = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/protection.guard.aksarc.dev";
+const POLICIES: &str = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies";
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// The ConfigMap of a first manifest, which had one in any case.

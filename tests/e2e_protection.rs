@@ -186,7 +186,8 @@ fn the_platform_and_whom_the_configuration_names_pass(cluster: &ControlPlane) {
 /// The guard's webhook configuration as the product makes it.
 fn shipped(cluster: &ControlPlane) -> String {
     let authority = Some(fs::read(cluster.authority()).unwrap());
-    manifest::webhooks(&manifest::ManifestOptions { authority, ..manifest::ManifestOptions::default() })
+    let certificate = manifest::ManifestCertificate::Secret { authority };
+    manifest::webhooks(&manifest::ManifestOptions { certificate, ..manifest::ManifestOptions::default() })
 }
 
 fn empty((kind, name): (&str, &str)) -> String {

@@ -52,8 +52,6 @@ fn every_command_does_what_the_readme_says() {
     let cluster = samples::start(SAMPLE).unwrap();
     let mut kubelets = samples::Player::after(&cluster, SAMPLE).unwrap();
     newcomer.join(&cluster, &Identity::Person, "contoso-edge").unwrap();
-    // The guard's authority, which the reader of its manifest has made with openssl.
-    newcomer.bring(&cluster.authority(), "ca.crt").unwrap();
     let mut wrong = String::new();
     for command in commands.iter().filter(|command| !LISTED.is_excepted(command)) {
         let day = commands::day(&readme).unwrap();

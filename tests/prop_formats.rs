@@ -10,12 +10,12 @@ use std::collections::BTreeSet;
 use aksarc_shared::text;
 use aksarc_shared::verdict::report::v1::{FindingV1, ReportV1};
 use jiff::Timestamp;
-use kubectl_aksarc::formats::{ReportFormat, Surroundings, render};
+use kubectl_aksarc::formats::{ReportFormat, Surroundings, html, render};
 use kubectl_aksarc::screen::report::{Filter, GroupBy, Show, View};
 use kubectl_aksarc::screen::style::Look;
 use proptest::prelude::*;
 use pulldown_cmark::{Event, Options, Parser, Tag};
-use reports::{hostile, with};
+use reports::{REPORT, hostile, with};
 use serde_json::Value;
 
 proptest! {
@@ -37,7 +37,7 @@ proptest! {
     }
 
     #[test]
-    fn sarif_messages_hold_no_link_and_no_placeholder_and_paths_stay_below_their_prefix(
+    fn sarif_messages_hold_no_link_and_no_placeholder_and_paths_lead_nowhere_else(
         words in prop::collection::vec(hostile(), 1..40)
     ) {
         let log: Value = serde_json::from_str(&text_of(&with(&words), ReportFormat::Sarif)).unwrap();
@@ -50,7 +50,7 @@ proptest! {
         for result in log["runs"][0]["results"].as_array().unwrap() {
             let uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].as_str().unwrap();
             let plain = |c: char| c.is_ascii_alphanumeric() || "-._~%/".contains(c);
-            prop_assert!(uri.starts_with("clusters/") && uri.chars().all(plain), "{}", uri);
+            prop_assert!(uri.chars().all(plain), "{}", uri);
             prop_assert!(uri.split('/').all(|part| !part.is_empty() && part.chars().any(|c| c != '.')), "{}", uri);
         }
     }
@@ -99,20 +99,29 @@ proptest! {
         let report = with(&words);
         let github = text_of(&report, ReportFormat::Github);
         prop_assert!(!github.contains("##"), "{}", github);
-        let ours = ["::error title=", "::warning title=", "::notice title=kubectl-aksarc::", "kubectl-aksarc: "];
+        let ours =
+            ["::error file=", "::error title=", "::warning title=", "::notice title=kubectl-aksarc::", "kubectl-aksarc: "];
         for line in github.lines() {
             prop_assert!(ours.iter().any(|own| line.starts_with(own)), "{}", line);
             prop_assert_eq!(unseen(line), None);
             if let Some((head, _)) = line.strip_prefix("::").and_then(|rest| rest.split_once("::")) {
-                prop_assert!(!head.contains(',') && !head.contains(':'), "{}", line);
+                let (_, properties) = head.split_once(' ').unwrap();
+                let names: Vec<&str> = properties.split(',').filter_map(|own| Some(own.split_once('=')?.0)).collect();
+                let is_ours = names == ["title"] || names == ["file", "line", "col", "title"];
+                prop_assert!(is_ours && !head.contains(':'), "{}", line);
             }
         }
         let azdo = text_of(&report, ReportFormat::Azdo);
         let ours =
-            ["##vso[task.logissue type=error;code=", "##vso[task.logissue type=warning;", "##vso[task.complete result=SucceededWithIssues;]"];
+            ["##vso[task.logissue type=error;", "##vso[task.logissue type=warning;", "##vso[task.complete result=SucceededWithIssues;]"];
         for line in azdo.lines() {
             let ours = ours.iter().any(|own| line.starts_with(own)) || line.starts_with("kubectl-aksarc: ");
             prop_assert!(ours && line.get(2..).is_some_and(|rest| !rest.contains("##")), "{}", line);
+            if let Some((properties, _)) = line.strip_prefix("##vso[task.logissue ").and_then(|rest| rest.split_once(']')) {
+                let names = properties.split(';').filter_map(|own| Some(own.split_once('=')?.0));
+                let names: Vec<&str> = names.filter(|name| !PLACE.contains(name)).collect();
+                prop_assert!(names == ["type", "code"] || names == ["type"], "{}", line);
+            }
             // The agent takes what stands before the first bracket for properties.
             let commands = usize::from(line.starts_with("##vso["));
             prop_assert_eq!(line.matches(']').count(), commands, "{}", line);
@@ -134,6 +143,25 @@ proptest! {
     }
 
     #[test]
+    fn a_page_for_browsers_has_no_tag_attribute_or_link_that_words_have_brought_in(
+        words in prop::collection::vec(hostile(), 1..40)
+    ) {
+        let known = pages(&REPORT).iter().flat_map(|page| tags(page)).collect::<BTreeSet<_>>();
+        for page in pages(&with(&words)) {
+            prop_assert_eq!(unseen(&page.replace('\n', "")), None);
+            for (tag, attribute) in tags(&page) {
+                let known = known.iter().any(|(own, named)| *own == tag && *named == attribute);
+                // Where plain words have a link, hostile ones may have none, and the other way round.
+                prop_assert!(known || MORE.contains(&(&*tag, &*attribute)), "<{} {}> in\n{}", tag, attribute, page);
+            }
+            for link in page.split("href=\"").skip(1) {
+                let ours = ["https://", "#"].iter().any(|own| link.starts_with(own));
+                prop_assert!(ours && !link.split('"').next().unwrap().contains(['<', ' ', '\'']), "{}", link);
+            }
+        }
+    }
+
+    #[test]
     fn a_page_has_no_link_mention_or_html_that_words_have_brought_in(words in prop::collection::vec(hostile(), 1..40)) {
         let report = with(&words);
         let page = text_of(&report, ReportFormat::Markdown);
@@ -142,9 +170,9 @@ proptest! {
         let own: BTreeSet<&str> = report
             .findings
             .iter()
-            .flat_map(|finding| &finding.documents)
-            .chain(&report.policy.documents)
-            .filter_map(|document| document.url.as_deref())
+            .flat_map(|finding| report.links(finding))
+            .map(|link| link.url)
+            .chain(report.policy.documents.iter().filter_map(|document| document.url.as_deref()))
             .collect();
         let mut in_block = false;
         for event in Parser::new_ext(&page, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH) {
@@ -182,6 +210,35 @@ fn text_of(report: &ReportV1, format: ReportFormat) -> String {
     let around = Surroundings { sarif_prefix: "clusters".to_owned(), ..Surroundings::default() };
     render(report, format, &view, &around).unwrap()
 }
+
+/// The pages of a report for browsers.
+fn pages(report: &ReportV1) -> [String; 2] {
+    [html::page(report), html::case_page(report)]
+}
+
+/// The tags of a page, each with each of its attributes; one without any with none.
+fn tags(page: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for rest in page.split('<').skip(1) {
+        // No text and no value holds a bracket.
+        let tag = rest.split('>').next().unwrap();
+        let name = tag.split([' ', '\n']).next().unwrap().to_owned();
+        let outside: String = tag.split('"').step_by(2).collect();
+        let attributes = outside.split([' ', '\n']).skip(1).filter(|own| !own.is_empty() && *own != "/");
+        let mut attributes: Vec<String> = attributes.map(str::to_owned).collect();
+        if attributes.is_empty() {
+            attributes.push(String::new());
+        }
+        found.extend(attributes.into_iter().map(|attribute| (name.clone(), attribute)));
+    }
+    found
+}
+
+/// The properties of an issue of Azure Pipelines that say where it is.
+const PLACE: [&str; 3] = ["sourcepath", "linenumber", "columnnumber"];
+
+/// Tags and attributes of ours that the page of the sample lacks.
+const MORE: [(&str, &str); 0] = [];
 
 /// The first character that hides or reorders what is read. Line ends between values are none.
 fn unseen(text: &str) -> Option<char> {

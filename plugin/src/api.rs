@@ -17,6 +17,7 @@ mod proxy;
 mod reply;
 mod request;
 mod sender;
+mod tls_fault;
 
 pub use connect::{Connection, connect};
 pub use error::{RequestError, RequestFault};

@@ -7,6 +7,7 @@ pub mod duration;
 pub mod environment;
 pub mod exit;
 pub(crate) mod flags;
+pub mod help;
 pub mod invocation;
 pub mod kubectl_flags;
 pub mod tool;

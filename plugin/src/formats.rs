@@ -27,9 +27,10 @@ use aksarc_shared::verdict::report::v1::ReportV1;
 pub use choice::{Chosen, ChosenParser, ReportFormat};
 pub use surroundings::Surroundings;
 
+use self::case::Case;
 use crate::cli::exit::Failure;
 use crate::screen::format::{self, ScreenFormat};
-use crate::screen::report::{self, View};
+use crate::screen::report::{self, Show, View};
 
 /// A report as text, with colours as ANSI codes in the formats for a terminal.
 ///
@@ -37,6 +38,11 @@ use crate::screen::report::{self, View};
 /// [`Failure`] when it cannot be serialized.
 pub fn render(report: &ReportV1, format: ReportFormat, view: &View, around: &Surroundings) -> Result<String, Failure> {
     let on_screen = |format| report::report(report, format, view);
+    if view.show == Show::Case
+        && let Some(page) = case_page(report, format, view)
+    {
+        return Ok(page);
+    }
     match format {
         ReportFormat::Table => on_screen(ScreenFormat::Table),
         ReportFormat::Wide => on_screen(ScreenFormat::Wide),
@@ -55,6 +61,16 @@ pub fn render(report: &ReportV1, format: ReportFormat, view: &View, around: &Sur
         ReportFormat::Azdo => Ok(azdo::render(report, around.azdo_summary(&markdown::render(report)).as_deref())),
         ReportFormat::Prometheus => Ok(prometheus::render(report)),
         ReportFormat::Openreports => openreports::render(report).map_err(Failure::run),
+    }
+}
+
+/// The case page, in the formats for people that have one.
+fn case_page(report: &ReportV1, format: ReportFormat, view: &View) -> Option<String> {
+    match format {
+        ReportFormat::Table => Some(Case::of(report).for_terminal(view.look)),
+        ReportFormat::Html => Some(html::case_page(report)),
+        ReportFormat::Markdown => Some(Case::of(report).markdown()),
+        _ => None,
     }
 }
 

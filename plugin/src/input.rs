@@ -4,6 +4,7 @@ pub mod config;
 pub(crate) mod documents;
 mod kustomize;
 pub mod manifests;
+pub mod places;
 pub(crate) mod result;
 pub(crate) mod settings;
 pub(crate) mod waivers;

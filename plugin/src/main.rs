@@ -8,7 +8,7 @@ use aksarc_shared::verdict::report::exit;
 use kubectl_aksarc::cli::args::{Cli, TopCommand, status_file_of_refused};
 use kubectl_aksarc::cli::environment;
 use kubectl_aksarc::cli::exit::{ExitResult, Failure, StopSignal};
-use kubectl_aksarc::cli::{invocation, words};
+use kubectl_aksarc::cli::{help, invocation, words};
 use kubectl_aksarc::commands::{
     baseline, completion, config, doctor, dry_run, explain, report, rules, snapshot, support_check, version, versions,
     waivers,
@@ -20,6 +20,7 @@ fn main() -> ExitCode {
     let name = invocation::name(argv.first().and_then(|first| first.to_str()));
     let command = Cli::named(name);
     let argv = words::ordered(&command, argv);
+    let command = if help::is_short(&argv) { help::short(command) } else { command };
     let cli = match Cli::read(command.clone(), &argv) {
         Ok(cli) => cli,
         Err(error) => {

@@ -9,7 +9,7 @@ pub(crate) mod pager;
 pub mod plan;
 pub mod progress;
 pub mod report;
-mod sheet;
+pub(crate) mod sheet;
 pub mod status;
 pub mod style;
 pub mod ui;

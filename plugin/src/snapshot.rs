@@ -4,6 +4,7 @@
 //! refused, or not served. A snapshot made with kubectl has no index: a kind counts as recorded when the snapshot
 //! contains an object of it or a typed list.
 
+pub(crate) mod digest;
 pub mod index;
 pub mod read;
 pub(crate) mod recorded;

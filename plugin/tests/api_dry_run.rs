@@ -504,7 +504,7 @@ async fn apply_creates_and_patches_and_leaves_alone() {
             validation: FieldValidation::Strict,
             manager: "kubectl-client-side-apply".to_owned(),
         };
-        let manifests = vec![Manifest { source: "f".to_owned(), object }];
+        let manifests = vec![Manifest { source: "f".to_owned(), at: None, object }];
         Rehearsal { targets: Targets::Manifests(manifests), ..rehearsal(verb, &[]) }
     };
     let widget = json!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w"}});

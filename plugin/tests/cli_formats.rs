@@ -286,6 +286,91 @@ fn sarif_paths_begin_as_asked_and_lead_nowhere_else() {
     assert!(uris[1].as_str().unwrap().starts_with("edge/live/-/core/node/https%3A%2F%2Fexample.com/"), "{}", uris[1]);
 }
 
+/// A pull request shows an alert on the line that it is about.
+#[test]
+fn findings_on_manifests_lead_to_their_lines() {
+    let program = Program::new();
+    std::fs::create_dir(program.path("deploy")).unwrap();
+    let pod = "apiVersion: v1\n  kind: Pod\n  metadata:\n    name: web\n    namespace: kube-system\n";
+    program.write("deploy/a.yaml", &format!("---\nkind: List\napiVersion: v1\nitems:\n- {pod}"));
+    program.write("deploy/b.yaml", &pod.replace("\n  ", "\n"));
+    let check = ["support-check", "-f", "./deploy/a.yaml,deploy/b.yaml", "--only", "AA303"];
+    let of = |format: &str| program.run(&[&check[..], &["-o", format]].concat()).exits(3).stdout;
+    let result: Value = serde_json::from_str(&of("json")).unwrap();
+    let place = |file: &str, line: usize| json!({"file": file, "line": line, "column": if line == 9 { 5 } else { 3 }});
+    assert_eq!(result["findings"][0]["places"], json!([place("deploy/a.yaml", 9), place("deploy/b.yaml", 5)]));
+    let sarif = sarif_results(&of("sarif"));
+    let at = |one: &Value| {
+        let place = &one["locations"][0]["physicalLocation"];
+        (place["artifactLocation"]["uri"].clone(), place["region"].clone())
+    };
+    let region = json!({"startLine": 9, "startColumn": 5, "endLine": 9, "endColumn": 6});
+    assert_eq!(at(&sarif[0]), (json!("deploy/a.yaml"), region));
+    assert_eq!((sarif.len(), &at(&sarif[1]).0), (2, &json!("deploy/b.yaml")));
+    assert_ne!(sarif[0]["partialFingerprints"], sarif[1]["partialFingerprints"]);
+    let github = of("github");
+    let begin = "::error file=deploy/a.yaml,line=9,col=5,title=AA303 unmanaged-add-on::kube-system/pod/web: ";
+    assert!(github.starts_with(begin) && github.contains("\n::error file=deploy/b.yaml,line=5,col=3,"), "{github}");
+    let azdo = of("azdo");
+    let begin = "##vso[task.logissue type=error;sourcepath=deploy/a.yaml;linenumber=9;columnnumber=5;code=AA303;]";
+    assert!(azdo.starts_with(begin), "{azdo}");
+    let table = of("table");
+    assert!(table.contains("    kube-system/pod/web (deploy/a.yaml:9, deploy/b.yaml:5)\n"), "{table}");
+    assert!(of("markdown").contains("`kube-system/pod/web` (`deploy/a.yaml:9`, `deploy/b.yaml:5`)"));
+    assert!(of("csv").trim_end().ends_with(",deploy/a.yaml:9 deploy/b.yaml:5"));
+    assert!(of("html").contains("kube-system/pod/web (deploy/a.yaml:9, deploy/b.yaml:5)"));
+    assert!(of("junit").contains("kube-system/pod/web (deploy/a.yaml:9, deploy/b.yaml:5) (voids, "));
+
+    // A whole path to a file below the directory of the check is the same file.
+    let whole = program.path("deploy/b.yaml");
+    let whole = whole.canonicalize().unwrap();
+    let one = program.run(&["support-check", "-f", whole.to_str().unwrap(), "-o", "json"]).json();
+    assert_eq!(one["findings"][0]["places"][0]["file"], "deploy/b.yaml");
+    // What is read once has no lines to lead to.
+    let piped = piped(&program, &["support-check", "-f", "-", "-o", "json"], &program.read("deploy/b.yaml")).json();
+    assert_eq!(piped["findings"][0].get("places"), None);
+    assert_eq!(piped["findings"][0]["fingerprint"], one["findings"][0]["fingerprint"]);
+}
+
+#[test]
+fn the_case_page_is_a_part_to_show() {
+    let program = Program::new();
+    program.write("result.json", &result_of(&program, "drifted", &[]).to_string());
+    let of = |format: &str| {
+        program.run(&["report", "result.json", "--show", "case", "-o", format, "--exit-zero"]).exits(0).stdout
+    };
+    let table = of("table");
+    assert!(table.starts_with(" Support case: snapshot "), "{table}");
+    for words in ["\n Request\n", "\n Cluster\n", "   Azure Arc agents     1.21.10\n", "\n What support will ask for\n"]
+    {
+        assert!(table.contains(words), "{words:?} in {table}");
+    }
+    assert!(of("markdown").starts_with("# Support case: snapshot "));
+    assert!(of("html").contains("<title>Support case: snapshot "));
+    // Other formats have everything anyway.
+    assert_eq!(of("json"), render(&result_of(&program, "drifted", &[]), "json"));
+}
+
+/// Sources are links to the section of the text, and not to its beginning.
+#[test]
+fn markdown_and_tables_link_to_sections() {
+    let program = Program::new();
+    let result = result_of(&program, "drifted", &["--platform", "azure-local"]);
+    let own = result["findings"].as_array().unwrap().iter().find(|own| own["code"] == "AA201").unwrap();
+    let url = own["sections"][0]["urls"][0].as_str().unwrap();
+    assert!(url.contains('#'), "{url}");
+    let page = render(&result, "markdown");
+    assert!(page.contains(&format!("[Shared responsibility]({url})")), "{page}");
+    assert!(render(&result, "csv").contains(url));
+    // Where the platform is not known each of its texts is linked.
+    let result = result_of(&program, "drifted", &[]);
+    let own = result["findings"].as_array().unwrap().iter().find(|own| own["code"] == "AA201").unwrap();
+    let urls: Vec<&str> = own["sections"][0]["urls"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    let [first, second, third] = &*urls else { panic!("{urls:?}") };
+    let page = render(&result, "markdown");
+    assert!(page.contains(&format!("[Shared responsibility]({first}) ([2]({second}), [3]({third}))")), "{page}");
+}
+
 #[test]
 fn junit_has_a_test_case_for_every_rule_whatever_was_asked() {
     let program = Program::new();
@@ -397,7 +482,7 @@ fn prometheus_gets_a_whole_file_without_timestamps() {
     program.run(&["support-check", "--snapshot", &snapshot, "--as-of", "2026-12-01", "-o", "prometheus=aksarc.prom"]);
     let text = program.read("aksarc.prom");
     assert_holds(program.dir.path(), &["aksarc.prom"]);
-    assert!(text.contains("\naksarc_check_timestamp_seconds{cluster=\"drifted\"} 1796083200\n"), "{text}");
+    assert!(text.contains("\naksarc_check_timestamp_seconds{cluster=\"drifted\"} 1795757432\n"), "{text}");
     let platform = "windows-server|hci-22h2|azure-local";
     assert!(
         text.contains(&format!(

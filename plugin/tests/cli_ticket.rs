@@ -23,6 +23,35 @@ fn result(program: &Program, name: &str, more: &[&str]) -> Value {
     report.json()
 }
 
+/// What a support engineer asks first.
+#[test]
+fn the_case_page_names_the_resource_in_azure_and_the_snapshot() {
+    let program = Program::new();
+    let id =
+        "/subscriptions/1b2c3d4e/resourceGroups/contoso-rg/providers/Microsoft.Kubernetes/connectedClusters/contoso-7";
+    let meta = json!({"name": "clustermetadata", "namespace": "azure-arc", "uid": "1"});
+    let object = json!({"apiVersion": "arc.azure.com/v1beta1", "kind": "ConnectedCluster", "metadata": meta, "spec": {"azureResourceId": id}});
+    program.write("snapshot.json", &object.to_string());
+    let check = ["support-check", "--snapshot", "snapshot.json", "--platform", "azure-local", "--save", "result.json"];
+    let page = program.run(&[&check[..], &["--show", "case"]].concat()).stdout;
+    let named = format!("   Azure resource id    {id}, named by ConnectedCluster azure-arc/clustermetadata\n");
+    assert!(page.contains(&named), "{page}");
+    let result: Value = serde_json::from_str(&program.read("result.json")).unwrap();
+    let digest = result["input"]["digest"].as_str().unwrap();
+    assert!(digest.len() == 64 && page.contains(&format!("   SHA-256 of snapshot  {digest}\n")), "{page}");
+    let public = program.run(&["report", "redact", "result.json"]).exits(0).stdout;
+    for name in ["1b2c3d4e", "contoso-rg", "contoso-7"] {
+        assert!(!public.contains(name), "{name} in {public}");
+    }
+    let bundle = ["report", "bundle", "result.json", "--snapshot", "snapshot.json", "-o", "case.tar.gz", "--force"];
+    assert_eq!(program.run(&bundle).exits(0).stderr, "");
+    program.write("snapshot.json", &format!("{object}\n"));
+    let warned = program.run(&bundle).exits(0).stderr;
+    let expected =
+        format!("warning: snapshot.json is not the snapshot that the result is of, whose SHA-256 is {digest}\n");
+    assert_eq!(warned, expected);
+}
+
 fn diff(program: &Program, old: &str, new: &str, code: i32) -> Value {
     program.run(&["report", "diff", old, new, "-o", "json"]).exits(code).json()
 }

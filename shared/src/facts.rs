@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod answers;
+pub mod azure_resource;
 pub mod baseline;
 pub mod change;
 pub mod digest;

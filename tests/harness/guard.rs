@@ -49,7 +49,7 @@ impl Guard {
     /// # Errors
     /// As [`Guard::install`].
     pub fn install_with(cluster: &ControlPlane, config: &Value, further: Vec<String>) -> anyhow::Result<Self> {
-        let mut guard = Self::start(cluster, "guard", config, further)?;
+        let mut guard = Self::mounted(cluster, "guard", config, further)?;
         guard.register(cluster)?;
         Ok(guard)
     }
@@ -59,7 +59,7 @@ impl Guard {
     /// # Errors
     /// It does not build or start.
     pub fn unregistered(cluster: &ControlPlane, config: &Value) -> anyhow::Result<Self> {
-        Self::start(cluster, "guard", config, Vec::new())
+        Self::mounted(cluster, "guard", config, Vec::new())
     }
 
     /// Starts the program without telling the API server of it: a further replica, in the directory `name`.
@@ -67,12 +67,31 @@ impl Guard {
     /// # Errors
     /// It does not build or start.
     pub fn replica(cluster: &ControlPlane, name: &str, further: Vec<String>) -> anyhow::Result<Self> {
-        Self::start(cluster, name, &json!({"mode": "observe"}), further)
+        Self::mounted(cluster, name, &json!({"mode": "observe"}), further)
+    }
+
+    /// A replica with `config` and no certificate but the one that it makes itself, in the directory `name`.
+    ///
+    /// # Errors
+    /// It does not build, start or become ready.
+    pub fn without_certificate(
+        cluster: &ControlPlane,
+        name: &str,
+        config: &Value,
+        arguments: Vec<String>,
+    ) -> anyhow::Result<Self> {
+        fs::create_dir_all(cluster.directory().join(name))?;
+        Self::start(cluster, name, config, arguments)
+    }
+
+    fn mounted(cluster: &ControlPlane, name: &str, config: &Value, further: Vec<String>) -> anyhow::Result<Self> {
+        let tls = certificates(cluster, name)?.display().to_string();
+        let own = ["--tls-dir".to_owned(), tls, "--poll".to_owned(), "100ms".to_owned()];
+        Self::start(cluster, name, config, own.into_iter().chain(further).collect())
     }
 
     fn start(cluster: &ControlPlane, name: &str, config: &Value, further: Vec<String>) -> anyhow::Result<Self> {
         let directory = cluster.directory().join(name);
-        let tls = certificates(cluster, name)?;
         let path = directory.join("config.yaml");
         write_config(&path, config)?;
         let (review, admin, probe) = (free_address()?, free_address()?, free_address()?);
@@ -83,12 +102,8 @@ impl Guard {
             admin.to_string(),
             "--probe-listen".to_owned(),
             probe.to_string(),
-            "--tls-dir".to_owned(),
-            tls.display().to_string(),
             "--config".to_owned(),
             path.display().to_string(),
-            "--poll".to_owned(),
-            "100ms".to_owned(),
         ];
         arguments.extend(further);
         let program = product::webhook()?;
@@ -192,22 +207,7 @@ impl Guard {
     /// The API server refuses a part of the manifest, or does not ask the guard.
     pub fn register(&mut self, cluster: &ControlPlane) -> anyhow::Result<()> {
         let manifest = shipped(cluster, &product::webhook()?, &[])?;
-        let mut configuration = part(&manifest, "ValidatingWebhookConfiguration")?.clone();
-        let service =
-            configuration.pointer("/webhooks/0/clientConfig/service").context("a webhook without a service")?;
-        let (service, namespace) = (text(service, "name"), text(service, "namespace"));
-        let port = self.review.port();
-        let admin = cluster.http(&Identity::Admin)?;
-        let space = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
-        create(&admin, "/api/v1/namespaces", &space)?;
-        let stand_in = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": service},
-            "spec": {"type": "ExternalName", "externalName": "localhost", "ports": [{"port": port}]}});
-        admin.post(&format!("/api/v1/namespaces/{namespace}/services"), &stand_in)?.object()?;
-        if let Some(webhooks) = configuration.get_mut("webhooks") {
-            self.webhooks.extend(webhooks.as_array().into_iter().flatten().map(|webhook| text(webhook, "name")));
-            set_port(webhooks, &json!(port));
-        }
-        admin.post(WEBHOOKS, &configuration)?.object()?;
+        self.webhooks = register_documents(cluster, &manifest, self.review.port())?;
         self.await_asked(cluster)
     }
 
@@ -258,8 +258,36 @@ pub fn certificates(cluster: &ControlPlane, name: &str) -> anyhow::Result<PathBu
 /// The API server refuses a part of the manifest.
 pub fn account(cluster: &ControlPlane) -> anyhow::Result<Identity> {
     let guard = cluster.service_account(manifest::NAMESPACE, "guard")?;
-    let documents = shipped(cluster, &product::webhook()?, &[])?;
+    grant(cluster, &shipped(cluster, &product::webhook()?, &[])?)?;
+    let right = json!({"verb": "update", "group": "", "resource": "configmaps",
+        "namespace": manifest::NAMESPACE, "name": aksarc_shared::facts::heartbeat::NAME});
+    cluster.await_right(&guard, &right)?;
+    cluster.await_right(&guard, &json!({"verb": "list", "group": "aksarc.dev", "resource": "supportwaivers"}))?;
+    Ok(guard)
+}
+
+/// Registers the webhooks of a manifest, with a Service that leads to this port of loopback. The names of the webhooks.
+pub(crate) fn register_documents(cluster: &ControlPlane, manifest: &[Value], port: u16) -> anyhow::Result<Vec<String>> {
+    let mut configuration = part(manifest, "ValidatingWebhookConfiguration")?.clone();
+    let service = configuration.pointer("/webhooks/0/clientConfig/service").context("a webhook without a service")?;
+    let (service, namespace) = (text(service, "name"), text(service, "namespace"));
     let admin = cluster.http(&Identity::Admin)?;
+    let space = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
+    create(&admin, "/api/v1/namespaces", &space)?;
+    let stand_in = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": service},
+        "spec": {"type": "ExternalName", "externalName": "localhost", "ports": [{"port": port}]}});
+    admin.post(&format!("/api/v1/namespaces/{namespace}/services"), &stand_in)?.object()?;
+    let webhooks = configuration.get_mut("webhooks").context("no webhooks")?;
+    set_port(webhooks, &json!(port));
+    let names = webhooks.as_array().into_iter().flatten().map(|webhook| text(webhook, "name")).collect();
+    admin.post(WEBHOOKS, &configuration)?.object()?;
+    Ok(names)
+}
+
+/// Creates the objects of a manifest that give the guard its rights. How many roles and bindings there are.
+pub(crate) fn grant(cluster: &ControlPlane, documents: &[Value]) -> anyhow::Result<usize> {
+    let admin = cluster.http(&Identity::Admin)?;
+    let mut roles = 0;
     let rbac = "/apis/rbac.authorization.k8s.io/v1";
     let own = format!("namespaces/{}/", manifest::NAMESPACE);
     for (kind, collection) in [
@@ -271,13 +299,10 @@ pub fn account(cluster: &ControlPlane) -> anyhow::Result<Identity> {
     ] {
         for document in documents.iter().filter(|document| text(document, "kind") == kind) {
             create(&admin, &collection, document)?;
+            roles += usize::from(kind.contains("Role"));
         }
     }
-    let right = json!({"verb": "update", "group": "", "resource": "configmaps",
-        "namespace": manifest::NAMESPACE, "name": aksarc_shared::facts::heartbeat::NAME});
-    cluster.await_right(&guard, &right)?;
-    cluster.await_right(&guard, &json!({"verb": "list", "group": "aksarc.dev", "resource": "supportwaivers"}))?;
-    Ok(guard)
+    Ok(roles)
 }
 
 /// Creates an object; one that is there already stays.
@@ -288,8 +313,16 @@ fn create(admin: &Http, path: &str, object: &Value) -> anyhow::Result<()> {
 
 /// The documents of the shipped manifest, with the control plane's authority in it.
 fn shipped(cluster: &ControlPlane, program: &Path, further: &[&str]) -> anyhow::Result<Vec<Value>> {
+    let authority = cluster.authority().display().to_string();
+    let arguments: Vec<&str> =
+        ["manifest", "--ca-file", &authority].into_iter().chain(further.iter().copied()).collect();
+    documents(cluster, program, &arguments)
+}
+
+/// The documents of the manifest that the program prints with these arguments.
+pub(crate) fn documents(cluster: &ControlPlane, program: &Path, arguments: &[&str]) -> anyhow::Result<Vec<Value>> {
     let mut command = cluster.command(&Identity::Admin, program)?;
-    command.arg("manifest").arg("--ca-file").arg(cluster.authority()).args(further);
+    command.args(arguments);
     let printed = Finished::run(&mut command, None)?;
     serde_saphyr::from_multiple(printed.succeeded()?)
         .map_err(|error| anyhow::anyhow!("the manifest is no YAML: {error}"))
@@ -327,5 +360,5 @@ fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
-const WEBHOOKS: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
+pub(crate) const WEBHOOKS: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
 const LIMIT: Duration = Duration::from_secs(30);

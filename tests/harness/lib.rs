@@ -18,6 +18,7 @@
 
 pub mod attack;
 pub mod audit;
+pub mod balancer;
 pub mod binaries;
 mod cache;
 pub mod chromium;
@@ -38,6 +39,7 @@ pub mod product;
 pub mod proofs;
 pub mod protection;
 pub mod readme;
+pub mod replicas;
 pub mod reports;
 pub mod reviews;
 pub mod rule_files;

@@ -3,7 +3,9 @@
 use aksarc_shared::data::Platform;
 use aksarc_shared::verdict::check::Params;
 use aksarc_shared::verdict::report::ToolVersion;
-use aksarc_shared::verdict::report::v1::{AnswerV1, ClockV1, ConsequenceV1, ReportV1, WaiverV1};
+use aksarc_shared::verdict::report::v1::{
+    AnswerV1, AzureResourceV1, ClockV1, ConsequenceV1, PlaceV1, ReportV1, WaiverV1,
+};
 use aksarc_tests::{reports, samples};
 use jiff::Timestamp;
 
@@ -38,6 +40,17 @@ fn judged(name: &str, params: Params) -> ReportV1 {
 /// A report with some of everything: waivers, answers, many deadlines, and findings that lie about.
 fn busy() -> ReportV1 {
     let mut report = sample("drifted");
+    report.input.digest = Some("f408b7bedd05207ccc447f01a2d29cbb884284bce6586eac839ad1bcf419f971".to_owned());
+    report.cluster.azure_resource = Some(AzureResourceV1 {
+        id: "/subscriptions/1b2c3d4e-0000-4000-8000-000000000001/resourceGroups/contoso-edge-production/providers/\
+             Microsoft.Kubernetes/connectedClusters/contoso-edge-7"
+            .to_owned(),
+        source: "ConfigMap azure-arc/azure-clusterconfig".to_owned(),
+    });
+    let file = "deploy/overlays/contoso-edge-production/kube-system/log-shipper-daemonset.yaml";
+    for (finding, line) in report.findings.iter_mut().zip(1..) {
+        finding.places = vec![PlaceV1 { file: file.to_owned(), line, column: 5 }];
+    }
     let waiver = WaiverV1 {
         name: "W-7 log agent".to_owned(),
         reason: "the vendor moves it to a namespace of its own in January".to_owned(),

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use aksarc_tests::binaries::Tool;
 use aksarc_tests::{ControlPlane, Finished, Identity, product};
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use tempfile::TempDir;
 
 /// A directory with a clone in it and a home beside it.
@@ -38,16 +38,6 @@ impl Newcomer {
         kubectl.arg("--kubeconfig").arg(&kubeconfig);
         kubectl.args(["config", "rename-context", &cluster.context(identity), context]);
         Finished::run(&mut kubectl, None)?.succeeded().map(drop)
-    }
-
-    /// Puts a file of the newcomer's own into the clone.
-    ///
-    /// # Errors
-    /// The file system refuses.
-    pub(crate) fn bring(&self, file: &Path, name: &str) -> anyhow::Result<()> {
-        let to = self.repository().join(name);
-        ensure!(!to.exists(), "{name} is in the clone already");
-        fs::copy(file, to).map(drop).with_context(|| format!("cannot bring {}", file.display()))
     }
 
     /// Types a command into bash, in the clone, as of `day`.

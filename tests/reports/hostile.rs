@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use aksarc_shared::verdict::check::Params;
 use aksarc_shared::verdict::report::ToolVersion;
-use aksarc_shared::verdict::report::v1::ReportV1;
+use aksarc_shared::verdict::report::v1::{PlaceV1, ReportV1};
 use aksarc_tests::reports;
 use proptest::prelude::*;
 
@@ -44,5 +44,9 @@ pub(crate) static REPORT: LazyLock<ReportV1> = LazyLock::new(|| {
     let params = Params::at("2026-12-01T00:00:00Z".parse().unwrap());
     let mut report = reports::of_sample("drifted", params, ToolVersion::default(), "drifted").unwrap();
     (report.input.unjudged, report.input.recorded) = (1, 1);
+    let place = |line| PlaceV1 { file: "deploy/app.yaml".to_owned(), line, column: 5 };
+    for finding in report.findings.iter_mut().take(2) {
+        finding.places = vec![place(3), place(40)];
+    }
     report
 });

@@ -157,6 +157,25 @@ impl Api {
         self.send(request, Body::from(object.to_string().into_bytes())).await
     }
 
+    /// Creates an object in the collection of a path.
+    ///
+    /// # Errors
+    /// As [`Api::get`].
+    pub async fn post(&self, path: &str, object: &Value) -> Result<ApiAnswer, ApiError> {
+        let request = Request::builder().method(Method::POST).uri(path).header(CONTENT_TYPE, "application/json");
+        self.send(request, Body::from(object.to_string().into_bytes())).await
+    }
+
+    /// Changes an object by its path, with the operations of a JSON patch.
+    ///
+    /// # Errors
+    /// As [`Api::get`].
+    pub async fn json_patch(&self, path: &str, operations: &Value) -> Result<ApiAnswer, ApiError> {
+        let kind = "application/json-patch+json";
+        let request = Request::builder().method(Method::PATCH).uri(path).header(CONTENT_TYPE, kind);
+        self.send(request, Body::from(operations.to_string().into_bytes())).await
+    }
+
     async fn send(&self, request: http::request::Builder, body: Body) -> Result<ApiAnswer, ApiError> {
         let request = request.body(body).map_err(|error| ApiError::Unreachable(Chain(&error).to_string()))?;
         let answer = async {

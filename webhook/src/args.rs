@@ -17,11 +17,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::Level;
 
 use crate::api::Access;
+use crate::certificates::{CertificateOptions, CertificateTimes};
 use crate::config;
 use crate::heartbeat::{HeartbeatInterval, HeartbeatOptions};
 use crate::log::{self, LogFormat, print_within};
-use crate::manifest::{self, ManifestConfig, ManifestOptions};
-use crate::server::{GuardServer, ServerLimits, ServerOptions, StartError};
+use crate::manifest::{self, ManifestCertificate, ManifestConfig, ManifestOptions};
+use crate::protection::ProtectionOptions;
+use crate::server::{CertificateSource, GuardServer, ServerLimits, ServerOptions, StartError};
 use crate::waivers::WaiverReadOptions;
 
 /// Runs the binary: parses its arguments, does what they say, and turns errors into exit codes.
@@ -71,9 +73,13 @@ struct ManifestArgs {
     /// Compares with a file instead of printing; exits with 1 when they differ.
     #[arg(long, value_name = "FILE")]
     check: Option<PathBuf>,
-    /// The certificate authority of the guard's certificate, in PEM.
+    /// The authority, in PEM, of a certificate that others write into the Secret guard-tls; without it the guard makes
+    /// its own certificate.
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
+    /// The certificate is in the Secret guard-tls, and others have API servers trust it, as cert-manager does.
+    #[arg(long)]
+    tls_secret: bool,
     /// The guard's configuration, which goes into the manifest; without it the one in the cluster stays as it is.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -85,7 +91,7 @@ struct ManifestArgs {
     #[arg(long, value_name = "CIDR")]
     pod_cidr: Vec<manifest::Cidr>,
     /// The policy that protects webhook configurations instead, which no webhook can; for Kubernetes 1.30 or newer.
-    #[arg(long, conflicts_with_all = ["ca_file", "image", "pod_cidr"])]
+    #[arg(long, conflicts_with_all = ["ca_file", "tls_secret", "image", "pod_cidr"])]
     protection: bool,
 }
 
@@ -100,13 +106,20 @@ struct ServeArgs {
     /// Where probes come in, in the clear: /livez and /readyz, answered whatever the other ports are busy with.
     #[arg(long, env = "AKSARC_PROBE_LISTEN", value_name = "ADDRESS", default_value = "0.0.0.0:8081")]
     probe_listen: SocketAddr,
-    /// Directory with tls.crt, the certificate chain, and tls.key.
-    #[arg(long, env = "AKSARC_TLS_DIR", value_name = "DIRECTORY", default_value = "/etc/aksarc/tls")]
-    tls_dir: PathBuf,
+    /// Directory with tls.crt, the certificate chain, and tls.key; without it the guard makes and renews its own
+    /// certificate, keeps its authority in the Secret guard-certificates, and has the API server trust it.
+    #[arg(long, env = "AKSARC_TLS_DIR", value_name = "DIRECTORY")]
+    tls_dir: Option<PathBuf>,
+    /// The name of this replica in that Secret, which is the pod's; without it one is made up.
+    #[arg(long, env = "AKSARC_REPLICA", value_name = "NAME", conflicts_with = "tls_dir")]
+    replica: Option<String>,
+    /// The lives of certificates and the steps of their renewal, for tests.
+    #[arg(long, hide = true, value_name = "TIMES", value_parser = CertificateTimes::parse)]
+    certificate_times: Option<CertificateTimes>,
     /// Configuration file, a GuardConfig; without one the guard observes, and takes it into use once it is there.
     #[arg(long, env = "AKSARC_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
-    /// How often configuration and certificate are looked at, such as 10s or 1m.
+    /// How often configuration and certificates are looked at, such as 10s or 1m.
     #[arg(long, env = "AKSARC_POLL", value_name = "DURATION", default_value = "10s", value_parser = duration)]
     poll: Duration,
     /// How long a stopping guard goes on accepting, until no API server sends it reviews any more.
@@ -124,7 +137,14 @@ struct ServeArgs {
     /// How often they are read, from 1s to 5m.
     #[arg(long, env = "AKSARC_CLUSTER_WAIVERS_INTERVAL", value_name = "DURATION", default_value = "30s", value_parser = interval)]
     cluster_waivers_interval: Duration,
-    /// How to reach the API server for both; without it as the pod's service account.
+    /// Whether to close the guard's webhook configuration and namespace a quarter of an hour after somebody opened them
+    /// by the annotation aksarc.dev/open, and to try every five minutes whether a policy protects them.
+    #[arg(long, env = "AKSARC_PROTECTION", value_name = "SWITCH", default_value = "on")]
+    protection: Switch,
+    /// Both times, for tests.
+    #[arg(long, hide = true, value_name = "DURATION", value_parser = duration)]
+    protection_every: Option<Duration>,
+    /// How to reach the API server for all of these; without it as the pod's service account.
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
     /// The form of the log, which goes to standard error; lines that cannot be written are dropped and counted.
@@ -165,16 +185,30 @@ fn serve_and_log(arguments: ServeArgs, log_lines_dropped: Counter) -> ExitCode {
     let access = arguments.kubeconfig.map_or(Access::InCluster, Access::Kubeconfig);
     let waivers =
         WaiverReadOptions { every: arguments.cluster_waivers_interval, ..WaiverReadOptions::new(access.clone()) };
-    let heartbeat = HeartbeatOptions { access, every: arguments.heartbeat_interval };
+    let heartbeat = HeartbeatOptions { access: access.clone(), every: arguments.heartbeat_interval };
+    let protection = match arguments.protection_every {
+        Some(every) => ProtectionOptions { every, close_after: every, try_every: every, access: access.clone() },
+        None => ProtectionOptions::new(access.clone()),
+    };
+    let certificates = match arguments.tls_dir {
+        Some(directory) => CertificateSource::Directory(directory),
+        None => CertificateSource::Own(Box::new(CertificateOptions {
+            access,
+            replica: arguments.replica.unwrap_or_else(CertificateOptions::made_up_name),
+            every: arguments.poll.max(POLL_LEAST),
+            times: arguments.certificate_times.unwrap_or_default(),
+        })),
+    };
     let options = ServerOptions {
         listen: arguments.listen,
         admin_listen: arguments.admin_listen,
         probe_listen: arguments.probe_listen,
-        tls_dir: arguments.tls_dir,
+        certificates,
         config: arguments.config,
         poll: Some(arguments.poll),
         heartbeat: (arguments.heartbeat == Switch::On).then_some(heartbeat),
         waivers: (arguments.cluster_waivers == Switch::On).then_some(waivers),
+        protection: (arguments.protection == Switch::On).then_some(protection),
         limits: ServerLimits { linger: arguments.linger, ..ServerLimits::default() },
         judge: None,
         log_lines_dropped,
@@ -225,7 +259,10 @@ fn check_config(file: &Path) -> anyhow::Result<ExitCode> {
 }
 
 fn print_manifest(arguments: ManifestArgs) -> anyhow::Result<ExitCode> {
-    let authority = arguments.ca_file.as_deref().map(authority).transpose()?;
+    let certificate = match arguments.ca_file.as_deref().map(authority).transpose()? {
+        None if !arguments.tls_secret => ManifestCertificate::Own,
+        authority => ManifestCertificate::Secret { authority },
+    };
     anyhow::ensure!(!arguments.image.trim().is_empty(), "--image is empty: name the image to run");
     let config = match &arguments.config {
         Some(file) => {
@@ -242,7 +279,7 @@ fn print_manifest(arguments: ManifestArgs) -> anyhow::Result<ExitCode> {
     let (expected, notes) = if arguments.protection {
         (manifest::protection::render(&config.map(|config| config.settings).unwrap_or_default()), Vec::new())
     } else {
-        let options = ManifestOptions { authority, config, image: arguments.image, pods: arguments.pod_cidr };
+        let options = ManifestOptions { certificate, config, image: arguments.image, pods: arguments.pod_cidr };
         (manifest::render(&options), manifest::notes(&options))
     };
     let Some(file) = arguments.check else {
@@ -335,14 +372,14 @@ fn interval(text: &str) -> Result<Duration, String> {
 
 const EXAMPLES: &str = "\
 Examples:
-  # Serve with a certificate from a mounted Secret, reading the configuration from a mounted ConfigMap
-  aksarc-webhook --tls-dir /etc/aksarc/tls --config /etc/aksarc/config/guard.yaml
+  # Serve with a certificate of its own, reading the configuration from a mounted ConfigMap
+  aksarc-webhook --config /etc/aksarc/config/guard.yaml
 
   # Check a configuration before it is rolled out
   aksarc-webhook check-config guard.yaml
 
-  # Install, with the authority that signed the guard's certificate; install again, without touching its configuration
-  aksarc-webhook manifest --ca-file ca.crt | kubectl apply -f -
+  # Install; install again, without touching its configuration
+  aksarc-webhook manifest --image REGISTRY/aksarc-webhook:TAG | kubectl apply -f -
 
 Exit codes: 0 stopped as told, 1 certificate, address or another part of the environment, 2 arguments or configuration.";
 
@@ -358,6 +395,9 @@ const MAX_CONFIG: u64 = 4 << 20;
 
 /// A longer duration is a wrong unit: a pod has 30 seconds to stop, and a certificate is renewed days ahead.
 const MAX_DURATION: Duration = Duration::from_mins(10);
+
+/// An API server that is asked without a pause has better things to do.
+const POLL_LEAST: Duration = Duration::from_millis(100);
 
 /// One list a second of each replica is no burden to an API server yet.
 const INTERVAL_LEAST: Duration = Duration::from_secs(1);

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::presented::PresentedCertificate;
+
 /// The state that probes ask for.
 #[derive(Debug)]
 pub(crate) struct Health {
@@ -15,13 +17,15 @@ pub(crate) struct Health {
     beat: AtomicU64,
     stalled: Duration,
     dead: Duration,
+    certificate: Arc<PresentedCertificate>,
 }
 
 impl Health {
     /// The guard counts as not ready when no review could be served for longer than `stalled`, and as dead when for
     /// longer than `dead`.
-    pub(crate) fn new(stalled: Duration, dead: Duration) -> Self {
-        Health { stopping: AtomicBool::new(false), start: Instant::now(), beat: AtomicU64::new(0), stalled, dead }
+    pub(crate) fn new(stalled: Duration, dead: Duration, certificate: Arc<PresentedCertificate>) -> Self {
+        let (stopping, beat) = (AtomicBool::new(false), AtomicU64::new(0));
+        Health { stopping, start: Instant::now(), beat, stalled, dead, certificate }
     }
 
     /// Notes at short intervals that the current runtime runs.
@@ -57,7 +61,8 @@ impl Health {
         if self.stopping.load(Ordering::Relaxed) {
             return Err("stopping".to_owned());
         }
-        self.served_within(self.stalled, elapsed)
+        self.served_within(self.stalled, elapsed)?;
+        self.certificate.ready()
     }
 
     /// Whether the reviews' runtime ran within `limit`, when `elapsed` has passed since the start.
@@ -79,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_guard_whose_runtime_does_not_run_is_neither_ready_nor_alive() {
-        let health = |dead: u64| Health::new(Duration::from_secs(3), Duration::from_secs(dead));
+        let health = |dead: u64| Health::new(Duration::from_secs(3), Duration::from_secs(dead), Arc::default());
         let (stalled, minute) = (health(120), Duration::from_mins(1));
         assert_eq!(stalled.live_after(minute), Ok(()));
         assert_eq!(stalled.ready_after(minute), Err("no review could be served for 60 s".to_owned()));

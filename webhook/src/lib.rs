@@ -14,6 +14,7 @@
 //! files -> reload -> guards, tls
 //! the API server <- api <- waivers -> guards
 //!                       <- heartbeat
+//!                       <- certificates -> tls, in place of files
 //! ```
 #![warn(missing_docs)]
 
@@ -21,6 +22,7 @@ mod accept;
 pub mod admin;
 pub mod api;
 pub mod args;
+pub mod certificates;
 pub mod config;
 mod guards;
 mod health;
@@ -29,6 +31,8 @@ mod log;
 pub mod manifest;
 pub mod metrics;
 mod plain;
+mod presented;
+pub mod protection;
 pub mod refusal;
 pub mod reload;
 pub mod review;

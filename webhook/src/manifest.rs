@@ -4,7 +4,7 @@
 //! The API server has to ask the guard about every change that a rule judges: a kind that is missing here is a rule
 //! that never speaks. It should not ask about many others, since every review delays the request that waits for it.
 
-mod base64;
+mod certificate;
 mod conditions;
 mod namespaces;
 mod network;
@@ -23,15 +23,17 @@ use aksarc_shared::rules::derive;
 use aksarc_shared::rules::rule::Watched;
 use aksarc_shared::verdict::guard::Settings;
 
-use base64::base64;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use conditions::{MatchCondition, node_status_with_a_change, not_the_platform, power_over_nodes, protected_namespace};
 use namespaces::protected;
 use template::{fill, indent, name, quoted};
 
+use aksarc_shared::data::own::{CERTIFICATES, OPEN};
 pub use aksarc_shared::data::own::{CONFIGURATION, NAMESPACE, SERVICE};
 pub use network::{Cidr, CidrError};
 pub use notes::notes;
-pub use options::{IMAGE, ManifestConfig, ManifestOptions};
+pub use options::{IMAGE, ManifestCertificate, ManifestConfig, ManifestOptions};
 
 /// The webhook for nodes and namespaces.
 pub const CLUSTER_WEBHOOK: &str = "cluster.guard.aksarc.dev";
@@ -41,18 +43,26 @@ pub const SYSTEM_WEBHOOK: &str = "system.guard.aksarc.dev";
 pub const USER_WEBHOOK: &str = "user.guard.aksarc.dev";
 /// The webhook for objects of alpha versions. The API server must not convert objects of stable versions for it.
 pub const ALPHA_WEBHOOK: &str = "alpha.guard.aksarc.dev";
-/// The placeholder of the certificate authority. It is no base64, so that a manifest with it cannot be applied by
-/// mistake.
-pub const CA_PLACEHOLDER: &str = "${CA_BUNDLE}";
 
 /// The whole manifest as YAML.
 pub fn render(options: &ManifestOptions) -> String {
+    let certificate = certificate::parts(&options.certificate);
     let mut out = fill(
         include_str!("../manifest/install.yaml"),
         &[
+            ("certificate", certificate.head),
+            ("and-certificates", certificate.and_certificates),
+            ("rights", certificate.rights),
+            ("without-rights", certificate.without_rights),
+            ("tls-argument", certificate.argument),
+            ("replica", certificate.environment),
+            ("tls-mount", certificate.mount),
+            ("tls-volume", certificate.volume),
+            ("secret", CERTIFICATES),
             ("namespace", NAMESPACE),
             ("service", SERVICE),
             ("configuration", CONFIGURATION),
+            ("open", OPEN),
             ("heartbeat", heartbeat::NAME),
             ("image", &options.image),
             ("networkpolicy", &network::render(&options.pods)),
@@ -79,7 +89,12 @@ pub fn webhooks(options: &ManifestOptions) -> String {
     let (namespaced, cluster): (Vec<_>, Vec<_>) = watched.into_iter().partition(|watched| watched.kind.namespaced);
     let mut of_users = derive::watched_everywhere(&settings.rules);
     of_users.retain(|watched| watched.kind.namespaced && !watched.kind.is_alpha());
-    let authority = options.authority.as_deref().map_or_else(|| quoted(CA_PLACEHOLDER), base64);
+    let authority = match &options.certificate {
+        ManifestCertificate::Secret { authority: Some(authority) } => {
+            format!("    caBundle: {}\n", STANDARD.encode(authority))
+        }
+        ManifestCertificate::Own | ManifestCertificate::Secret { authority: None } => String::new(),
+    };
     let identity = not_the_platform(data, &settings);
     let head = include_str!("../manifest/webhook.yaml");
     let webhook = |name: &str, policy: &str, selector: &str, rules: &[Watched], conditions: &[MatchCondition]| {
@@ -328,13 +343,33 @@ mod tests {
     }
 
     #[test]
-    fn the_authority_stands_in_both_webhooks() {
-        let options = ManifestOptions { authority: Some(b"foob".to_vec()), ..ManifestOptions::default() };
-        for webhook in webhooks_of(&options) {
+    fn a_manifest_trusts_a_given_authority_and_says_nothing_where_others_write_it() {
+        let with = |certificate| ManifestOptions { certificate, ..ManifestOptions::default() };
+        let given = with(ManifestCertificate::Secret { authority: Some(b"foob".to_vec()) });
+        for webhook in webhooks_of(&given) {
             assert_eq!(webhook["clientConfig"]["caBundle"], "Zm9vYg==");
         }
-        for webhook in webhooks_of(&ManifestOptions::default()) {
-            assert_eq!(webhook["clientConfig"]["caBundle"], CA_PLACEHOLDER);
+        for options in [ManifestOptions::default(), with(ManifestCertificate::Secret { authority: None })] {
+            assert!(!render(&options).contains("caBundle:"));
+        }
+    }
+
+    #[test]
+    fn a_manifest_mounts_a_certificate_or_gives_the_rights_to_make_one() {
+        for (certificate, own) in [
+            (ManifestCertificate::Own, true),
+            (ManifestCertificate::Secret { authority: None }, false),
+            (ManifestCertificate::Secret { authority: Some(b"foob".to_vec()) }, false),
+        ] {
+            let manifest = render(&ManifestOptions { certificate, ..ManifestOptions::default() });
+            assert_eq!(manifest.contains("guard-certificates"), own);
+            assert_eq!(manifest.contains("AKSARC_REPLICA"), own);
+            for mounted in ["--tls-dir=", "mountPath: /etc/aksarc/tls", "secretName: guard-tls"] {
+                assert_eq!(manifest.contains(mounted), !own, "{mounted}");
+            }
+            let documents = yaml::documents(&manifest).unwrap();
+            assert!(documents.iter().all(|document| document["kind"] != "Secret"));
+            assert!(!manifest.contains("BEGIN") && !manifest.contains("{{"), "{manifest}");
         }
     }
 }

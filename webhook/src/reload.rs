@@ -12,15 +12,14 @@ use aksarc_shared::chain::Chain;
 use aksarc_shared::data;
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::verdict::guard::{Guard, Settings};
-use arc_swap::ArcSwap;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use sha2::{Digest, Sha256};
-use tokio_rustls::rustls::ServerConfig;
 
 use crate::config;
 use crate::guards::{GuardGauges, Guards};
 use crate::metrics::Metrics;
+use crate::presented::PresentedCertificate;
 use crate::tls::{CertificatePair, LoadedCertificate};
 
 /// The result of one poll.
@@ -103,8 +102,8 @@ fn warn_of(guard: &Guard) {
 #[derive(Debug)]
 pub struct CertificateFiles {
     directory: PathBuf,
-    /// The TLS configuration for the next handshake.
-    pub(crate) tls: Arc<ArcSwap<ServerConfig>>,
+    /// What the next handshake presents.
+    pub(crate) presented: Arc<PresentedCertificate>,
     seen: SeenContents,
     reloads: ReloadCounters,
     expiry: Gauge,
@@ -120,13 +119,10 @@ impl CertificateFiles {
         let LoadedCertificate { config, not_after } = pair.load().map_err(|error| Chain(&error).to_string())?;
         let reloads = ReloadCounters::register(metrics, "certificate");
         reloads.succeeded(Timestamp::now());
-        let expiry = metrics.gauge(
-            "certificate_expiry_timestamp_seconds",
-            "When the first certificate of the chain in use to expire does",
-        );
+        let expiry = expiry(metrics);
         expiry.set(not_after.as_second());
         let seen = SeenContents::used(pair_hash(&pair));
-        Ok(CertificateFiles { directory, tls: Arc::new(ArcSwap::new(config)), seen, reloads, expiry })
+        Ok(CertificateFiles { directory, presented: Arc::new(PresentedCertificate::of(config)), seen, reloads, expiry })
     }
 
     /// Reads the directory again.
@@ -140,9 +136,17 @@ impl CertificateFiles {
         self.seen.poll(hash, &self.reloads, "certificate", load, |loaded| {
             tracing::info!(not_after = %loaded.not_after, "certificate taken into use");
             self.expiry.set(loaded.not_after.as_second());
-            self.tls.store(loaded.config);
+            self.presented.present(loaded.config);
         })
     }
+}
+
+/// The series of a certificate's end, from files or not.
+pub(crate) fn expiry(metrics: &mut Metrics) -> Gauge {
+    metrics.gauge(
+        "certificate_expiry_timestamp_seconds",
+        "When the first certificate of the chain in use to expire does; 0 without one",
+    )
 }
 
 /// The contents seen so far, so that each is tried and logged once.

@@ -24,11 +24,14 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
+use crate::certificates::{self, CertificateCounters, CertificateOptions};
 use crate::health::Health;
 use crate::heartbeat::{self, HeartbeatCounters, HeartbeatOptions};
 use crate::metrics::Metrics;
 use crate::plain::{PlainLimits, PlainPort, ServedPort};
-use crate::reload::{CertificateFiles, ConfigFile, Poll};
+use crate::presented::PresentedCertificate;
+use crate::protection::{self, ProtectionCounters, ProtectionOptions};
+use crate::reload::{self, CertificateFiles, ConfigFile, Poll};
 use crate::review::{JudgeFn, ReviewCounters, Reviewer};
 use crate::slots::{PortCounters, Ports};
 use crate::waivers::{self, WaiverReadCounters, WaiverReadOptions};
@@ -51,8 +54,8 @@ pub struct ServerOptions {
     pub admin_listen: SocketAddr,
     /// The address for probes; port 0 takes any.
     pub probe_listen: SocketAddr,
-    /// The directory of `tls.crt` and `tls.key`.
-    pub tls_dir: PathBuf,
+    /// Where the certificate comes from.
+    pub certificates: CertificateSource,
     /// The configuration file; the guard observes without one.
     pub config: Option<PathBuf>,
     /// How often certificate and configuration are polled; `None` leaves that to [`GuardServer::reload`].
@@ -61,12 +64,23 @@ pub struct ServerOptions {
     pub heartbeat: Option<HeartbeatOptions>,
     /// How the cluster's waivers are read; with `None` only those of the configuration count.
     pub waivers: Option<WaiverReadOptions>,
+    /// How the protection of the guard's own objects is looked after; `None` leaves it alone.
+    pub protection: Option<ProtectionOptions>,
     /// Limits on clients.
     pub limits: ServerLimits,
     /// A function that judges changes in place of the engine, for tests.
     pub judge: Option<JudgeFn>,
     /// The log's count of dropped lines, for the metrics.
     pub log_lines_dropped: Counter,
+}
+
+/// Where the certificate comes from.
+#[derive(Clone, Debug)]
+pub enum CertificateSource {
+    /// A directory with `tls.crt` and `tls.key`, which others renew.
+    Directory(PathBuf),
+    /// The guard itself makes and renews it.
+    Own(Box<CertificateOptions>),
 }
 
 impl ServerOptions {
@@ -76,11 +90,12 @@ impl ServerOptions {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             admin_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             probe_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            tls_dir: tls_dir.into(),
+            certificates: CertificateSource::Directory(tls_dir.into()),
             config: None,
             poll: None,
             heartbeat: None,
             waivers: None,
+            protection: None,
             limits: ServerLimits { linger: Duration::ZERO, ..ServerLimits::default() },
             judge: None,
             log_lines_dropped: Counter::default(),
@@ -129,6 +144,8 @@ pub struct GuardServer {
     _admin: ServedPort,
     _probe: ServedPort,
     _beat: AbortOnDrop,
+    _certificates: Option<AbortOnDrop>,
+    _protection: Option<AbortOnDrop>,
     _heartbeat: Option<AbortOnDrop>,
     _waivers: Option<AbortOnDrop>,
     _poller: Option<mpsc::Sender<Infallible>>,
@@ -143,7 +160,7 @@ impl GuardServer {
     pub async fn start(options: ServerOptions) -> Result<Self, StartError> {
         let mut metrics = Metrics::new();
         let config = ConfigFile::start(options.config, &mut metrics).map_err(StartError::Config)?;
-        let certificates = CertificateFiles::start(options.tls_dir, &mut metrics).map_err(StartError::Certificate)?;
+        let certificates = Certificates::start(options.certificates, &mut metrics)?;
         let (listener, address) = bind(options.listen).await?;
         let (admin_listener, admin_address) = bind(options.admin_listen).await?;
         let (probe_listener, probe_address) = bind(options.probe_listen).await?;
@@ -154,7 +171,8 @@ impl GuardServer {
             None => reviewer,
         };
         let limits = options.limits;
-        let health = Arc::new(Health::new(limits.stalled, limits.dead));
+        let presented = certificates.presented();
+        let health = Arc::new(Health::new(limits.stalled, limits.dead, Arc::clone(&presented)));
         let service = Arc::new(ReviewService {
             reviewer: Arc::new(reviewer),
             counters: ServerCounters::register(&mut metrics),
@@ -168,9 +186,13 @@ impl GuardServer {
         // Registered even where the task does not run: every series exists from the start.
         let heartbeat_counters = HeartbeatCounters::register(&mut metrics);
         let waiver_counters = WaiverReadCounters::register(&mut metrics);
+        let protection_counters = ProtectionCounters::register(&mut metrics);
         let metrics = Arc::new(metrics);
         let guards = Arc::clone(&config.guards);
-        let tls = Arc::clone(&certificates.tls);
+        let (certificates, own) = match certificates {
+            Certificates::Files(files) => (Some(files), None),
+            Certificates::Own(options, presented, counters) => (None, Some((options, presented, counters))),
+        };
         let files = Arc::new(Mutex::new(WatchedFiles { config, certificates }));
         let poller = options.poll.map(|interval| poll(Arc::clone(&files), interval)).transpose()?;
 
@@ -191,11 +213,16 @@ impl GuardServer {
         };
         let beat = AbortOnDrop(tokio::spawn(Arc::clone(&health).keep_beating()));
         let (phase, _) = watch::channel(Phase::Serve);
-        let serving = tokio::spawn(serve(listener, tls, ports.review, Arc::clone(&service), phase.subscribe()));
+        let serving = tokio::spawn(serve(listener, presented, ports.review, Arc::clone(&service), phase.subscribe()));
+        let certificates = own.map(|(options, presented, counters)| {
+            AbortOnDrop(tokio::spawn(certificates::run(options, presented, counters)))
+        });
         let heartbeat =
             options.heartbeat.map(|options| AbortOnDrop(tokio::spawn(heartbeat::run(options, heartbeat_counters))));
         let waivers =
             options.waivers.map(|options| AbortOnDrop(tokio::spawn(waivers::run(options, guards, waiver_counters))));
+        let protection =
+            options.protection.map(|options| AbortOnDrop(tokio::spawn(protection::run(options, protection_counters))));
         tracing::info!(%address, %admin_address, %probe_address, "serving");
         Ok(GuardServer {
             address,
@@ -210,6 +237,8 @@ impl GuardServer {
             _admin: admin,
             _probe: probe,
             _beat: beat,
+            _certificates: certificates,
+            _protection: protection,
             _heartbeat: heartbeat,
             _waivers: waivers,
             _poller: poller,
@@ -277,12 +306,43 @@ impl Drop for AbortOnDrop {
 #[derive(Debug)]
 struct WatchedFiles {
     config: ConfigFile,
-    certificates: CertificateFiles,
+    /// `None` where the guard makes its own.
+    certificates: Option<CertificateFiles>,
 }
 
 impl WatchedFiles {
     fn poll(&mut self) -> (Poll, Poll) {
-        (self.config.poll(), self.certificates.poll())
+        (self.config.poll(), self.certificates.as_mut().map_or(Poll::Unchanged, CertificateFiles::poll))
+    }
+}
+
+/// The certificate and what keeps it in order.
+enum Certificates {
+    Files(CertificateFiles),
+    Own(CertificateOptions, Arc<PresentedCertificate>, CertificateCounters),
+}
+
+impl Certificates {
+    fn start(source: CertificateSource, metrics: &mut Metrics) -> Result<Self, StartError> {
+        match source {
+            CertificateSource::Directory(directory) => {
+                CertificateFiles::start(directory, metrics).map(Certificates::Files).map_err(StartError::Certificate)
+            }
+            CertificateSource::Own(options) => {
+                let expiry = reload::expiry(metrics);
+                let counters = CertificateCounters::register(metrics, expiry);
+                // A task that missed three looks was not run: the machine was paused.
+                let presented = Arc::new(PresentedCertificate::awaited(options.every * 3));
+                Ok(Certificates::Own(*options, presented, counters))
+            }
+        }
+    }
+
+    fn presented(&self) -> Arc<PresentedCertificate> {
+        match self {
+            Certificates::Files(files) => Arc::clone(&files.presented),
+            Certificates::Own(_, presented, _) => Arc::clone(presented),
+        }
     }
 }
 

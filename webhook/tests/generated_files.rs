@@ -16,7 +16,7 @@ use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::verdict::guard::Settings;
 use aksarc_shared::verdict::report::ToolVersion;
 use aksarc_webhook::config;
-use aksarc_webhook::manifest::{self, ManifestConfig, ManifestOptions};
+use aksarc_webhook::manifest::{self, ManifestCertificate, ManifestConfig, ManifestOptions};
 use serde_json::{Value, json};
 
 fn deploy(name: &str) -> String {
@@ -31,8 +31,8 @@ fn the_manifest_says_what_it_generated_whatever_authority_it_is_given() {
     let generated = |configuration: &Value| configuration["metadata"]["annotations"][own::GENERATED].clone();
     let plain = configuration(&ManifestOptions::default());
     assert_eq!(generated(&plain), digest::digest(&plain["webhooks"]));
-    let authority = Some(b"authority".to_vec());
-    let trusted = configuration(&ManifestOptions { authority, ..ManifestOptions::default() });
+    let certificate = ManifestCertificate::Secret { authority: Some(b"authority".to_vec()) };
+    let trusted = configuration(&ManifestOptions { certificate, ..ManifestOptions::default() });
     assert_eq!(generated(&trusted), generated(&plain));
     let mut edited = plain["webhooks"].clone();
     edited[0]["matchConditions"][0]["expression"] = json!("false");
@@ -52,9 +52,13 @@ fn the_example_is_valid_and_shows_every_field() {
 }
 
 #[test]
-fn the_guards_only_rights_are_its_heartbeat_and_the_list_of_waivers() {
+fn the_guards_only_rights_are_its_heartbeat_the_list_of_waivers_its_certificate_and_its_protection() {
     let objects = yaml::documents(&deploy("guard.yaml")).unwrap();
     let one = |kind: &str| objects.iter().find(|object| object["kind"] == kind).unwrap();
+    let named = |kind: &str, name: &str| {
+        let found = objects.iter().find(|object| object["kind"] == kind && object["metadata"]["name"] == name);
+        found.unwrap_or_else(|| panic!("no {kind} {name}"))
+    };
     let (account, heartbeat, role, binding) =
         (one("ServiceAccount"), one("ConfigMap"), one("Role"), one("RoleBinding"));
     assert_eq!(account["automountServiceAccountToken"], false);
@@ -77,7 +81,29 @@ fn the_guards_only_rights_are_its_heartbeat_and_the_list_of_waivers() {
         json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role["metadata"]["name"]})
     );
     let kinds = objects.iter().map(|object| object["kind"].as_str().unwrap());
-    assert_eq!(kinds.filter(|kind| kind.contains("Role")).count(), 4);
+    assert_eq!(kinds.filter(|kind| kind.contains("Role")).count(), 10);
+    // The authority of its certificate, in one Secret, which it may also make; the bundle in one configuration; and what
+    // opens that configuration and one namespace.
+    let of_secret = json!([{"apiGroups": [""], "resources": ["secrets"], "resourceNames": [own::CERTIFICATES],
+        "verbs": ["get", "update"]}, {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]}]);
+    let of_trust = json!([{"apiGroups": ["admissionregistration.k8s.io"],
+        "resources": ["validatingwebhookconfigurations"], "resourceNames": [own::CONFIGURATION],
+        "verbs": ["get", "patch"]}]);
+    let of_namespace = json!([{"apiGroups": [""], "resources": ["namespaces"], "resourceNames": [own::NAMESPACE],
+        "verbs": ["get", "patch"]}]);
+    for (kind, name, rules) in [
+        ("Role", own::CERTIFICATES, of_secret),
+        ("Role", own::SERVICE, of_namespace),
+        ("ClusterRole", "aksarc-guard-configuration", of_trust),
+    ] {
+        let (role, binding) = (named(kind, name), named(&format!("{kind}Binding"), name));
+        assert_eq!(role["rules"], rules);
+        assert_eq!(
+            (&binding["roleRef"]["name"], &binding["roleRef"]["kind"]),
+            (&role["metadata"]["name"], &json!(kind))
+        );
+        assert_eq!(binding["subjects"], subject);
+    }
     // The pod has the token that these rights need.
     assert_eq!(one("Deployment")["spec"]["template"]["spec"]["automountServiceAccountToken"], true);
 }
@@ -134,6 +160,12 @@ fn the_manifest_is_a_set_of_hardened_objects() {
         "RoleBinding",
         "ClusterRole",
         "ClusterRoleBinding",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "Role",
+        "RoleBinding",
+        "Role",
+        "RoleBinding",
         "Deployment",
         "PodDisruptionBudget",
         "NetworkPolicy",

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod generated_files;
 #[cfg(test)]
+mod service_certificates;
+#[cfg(test)]
 mod service_commands;
 #[cfg(test)]
 mod service_drain;
@@ -15,6 +17,8 @@ mod service_limits;
 mod service_log;
 #[cfg(test)]
 mod service_ports;
+#[cfg(test)]
+mod service_protection;
 #[cfg(test)]
 mod service_reload;
 #[cfg(test)]

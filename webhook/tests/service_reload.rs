@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::support::{Authority, Client, Guard, Volume, config, denied_review, metric, restarted, tls_connect, until};
 use aksarc_webhook::reload::Poll;
-use aksarc_webhook::server::{GuardServer, ServerOptions, StartError};
+use aksarc_webhook::server::{CertificateSource, GuardServer, ServerOptions, StartError};
 
 async fn allows(guard: &Guard) -> bool {
     guard.client().await.review(&denied_review()).await["allowed"] == true
@@ -189,7 +189,8 @@ async fn nothing_is_served_from_a_broken_start() {
     let certificates = Volume::of_pair(&authority.issue());
     let broken = Volume::new(&[("guard.yaml", b"mode: ["), ("tls.crt", b"")]);
     let options = ServerOptions::loopback(certificates.directory());
-    let missing = ServerOptions { tls_dir: broken.directory().to_owned(), ..options.clone() };
+    let certificates = CertificateSource::Directory(broken.directory().to_owned());
+    let missing = ServerOptions { certificates, ..options.clone() };
     let error = GuardServer::start(missing).await.unwrap_err();
     assert!(matches!(&error, StartError::Certificate(text) if text.contains("tls.key")), "{error}");
     // A missing directory means a wrong path; a missing file may come later.

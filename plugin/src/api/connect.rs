@@ -8,6 +8,7 @@ use kube::{Client, Config};
 
 use super::certificate::Presented;
 use super::kubeconfig::{self, Selected};
+use super::tls_fault::TlsFault;
 use super::{exec, proxy};
 use crate::cli::exit::Failure;
 use crate::cli::flags::KubeFlags;
@@ -46,10 +47,9 @@ async fn connect_to(mut selected: Selected, flags: &KubeFlags) -> Result<Connect
     // This reads certificates and keys, so it stays off the thread that drives the network.
     let connection = tokio::task::spawn_blocking(move || Connection::open(config, context, user)).await;
     connection.map_err(Failure::run)?.map_err(|error| {
-        Failure::input(anyhow::anyhow!(
-            "cannot set up a connection to {server}: {}; nothing was checked",
-            Chain(&error)
-        ))
+        let why = TlsFault::of(&error).map(|fault| format!("{}; {}", fault.why, fault.hint));
+        let why = why.unwrap_or_else(|| Chain(&error).to_string());
+        Failure::input(anyhow::anyhow!("cannot set up a connection to {server}: {why}. Nothing was checked"))
     })
 }
 

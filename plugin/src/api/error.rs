@@ -7,6 +7,7 @@ use std::time::Duration;
 use aksarc_shared::chain::Chain;
 use aksarc_shared::text;
 
+use super::tls_fault::TlsFault;
 use crate::cli::exit::Failure;
 
 /// A request without a usable reply.
@@ -40,6 +41,8 @@ pub enum RequestFault {
     Status(u16, String),
     /// One request took too long, `--request-timeout`.
     Timeout(Duration),
+    /// No TLS connection, with the reason and the advice.
+    Tls(String, &'static str),
     /// The server does not accept the credentials.
     Unauthorized(String),
     /// A file could not be written.
@@ -138,6 +141,7 @@ impl RequestFault {
             RequestFault::Timeout(limit) => {
                 (format!("no complete answer within {limit:?}"), "allow more time with --request-timeout")
             }
+            RequestFault::Tls(why, hint) => (why.clone(), *hint),
             RequestFault::Unauthorized(message) => (
                 format!("the server does not accept the credentials (401 {message})"),
                 "log in again, or choose others with --context, --user or --token",
@@ -149,6 +153,9 @@ impl RequestFault {
 
 /// The fault of a request without a reply: a connection that failed, or one that broke.
 pub(super) fn no_reply(error: &kube::Error) -> RequestFault {
+    if let Some(TlsFault { why, hint }) = TlsFault::of(error) {
+        return RequestFault::Tls(why, hint);
+    }
     let text = Chain(error).to_string();
     let text =
         text.strip_prefix("ServiceError: ").unwrap_or(&text).trim_start_matches("client error (Connect): ").to_owned();

@@ -10,8 +10,8 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Id, Parser, Subcommand};
 
 use super::configured::Configured;
-use super::environment;
 use super::kubectl_flags::{self, KubectlVerb};
+use super::{environment, help};
 use crate::commands::{
     baseline, completion, config, doctor, dry_run, explain, report, rules, snapshot, support_check, version, versions,
     waivers,
@@ -77,7 +77,7 @@ pub enum TopCommand {
     ///
     /// A snapshot contains metadata, specs and status of the objects that rules read. Secrets are never requested. The
     /// data of ConfigMaps, the last-applied annotation, and environment, commands and probes of containers are left
-    /// out.
+    /// out, but for public certificates, the guard's record and the id of the cluster's resource in Azure.
     Snapshot(Box<snapshot::Args>),
     /// Record what the system created at a known-good time, and compare it with the present state
     Baseline(baseline::Args),
@@ -110,10 +110,11 @@ impl Cli {
             let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             command.after_long_help(format!("{examples}\n\n{EXIT_CODES}"))
         }
-        quiet(kubectl_flags::added(Cli::command().name(name).bin_name(name)))
+        let command = quiet(kubectl_flags::added(Cli::command().name(name).bin_name(name)))
             .mut_subcommand("support-check", with_codes)
             .mut_subcommand("dry-run", with_codes)
-            .mut_subcommand("report", with_codes)
+            .mut_subcommand("report", with_codes);
+        help::examples_first(command)
     }
 
     /// Reads a command line by the command of [`Cli::named`].

@@ -30,8 +30,9 @@ use crate::screen::report::Age;
 use crate::screen::ui::Ui;
 use crate::screen::waivers::{warn, warn_of_unreadable};
 use crate::screen::{output, status};
-use crate::snapshot;
+use crate::snapshot::{self, digest};
 
+use manifests::ManifestsRead;
 pub use options::Judging;
 
 /// Arguments of `support-check`.
@@ -174,7 +175,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<ReportV1, Failure> {
     let answers = params.attestations.clone();
     let data = tables(&params, if is_live || args.snapshot.is_some() { Subject::Cluster } else { Subject::Manifests });
     let mut check = Check::new(data, params);
-    let (mut unjudged, mut recorded) = (0, 0);
+    let mut manifests_read = ManifestsRead::default();
     let source = if let Some(path) = &args.snapshot {
         let about = snapshot::read::judge(path, &mut check).context("--snapshot").map_err(Failure::input)?;
         if let (None, Some(taken)) = (args.judging.as_of, about.moment()) {
@@ -190,7 +191,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<ReportV1, Failure> {
         cluster::live(&reader, &args.flags.reading, &mut check).await?
     } else {
         let (source, read) = manifests(args, &mut check, ui)?;
-        (unjudged, recorded) = (read.unjudged.values().sum(), read.recorded);
+        manifests_read = read;
         source
     };
     ui.detail(&format!("as of {now}"));
@@ -199,8 +200,9 @@ async fn judge(args: &Args, ui: &Ui) -> Result<ReportV1, Failure> {
     let mut input = InputV1 {
         as_of: args.judging.as_of.map(|moment| moment.to_string()),
         nodes_read: check.inventory().has_nodes(),
-        unjudged,
-        recorded,
+        unjudged: manifests_read.unjudged.values().sum(),
+        recorded: manifests_read.recorded,
+        digest: args.snapshot.as_deref().map(digest::of_path).transpose().map_err(Failure::input)?,
         ..InputV1::of(args.kind(), source.taken)
     };
     // With another moment to judge by, the same cluster gives the same report at any time.
@@ -219,7 +221,8 @@ async fn judge(args: &Args, ui: &Ui) -> Result<ReportV1, Failure> {
     }
     let cost = CheckCost { seconds: rounded(begun.elapsed()), peak_memory_bytes: tool::peak_memory() };
     warn(&given, &report, now, ui);
-    let report = ReportV1::new(report, input);
+    let mut report = ReportV1::new(report, input);
+    manifests_read.place(&mut report.findings);
     print(&report, args, &cost, shown_at, ui)?;
     Ok(report)
 }
@@ -274,12 +277,8 @@ enum Subject {
     Manifests,
 }
 
-/// Judges the given manifests, and returns the counts of their objects.
-fn manifests(
-    args: &Args,
-    check: &mut Check<'static>,
-    ui: &Ui,
-) -> Result<(CheckSource, manifests::ManifestCounts), Failure> {
+/// Judges the given manifests, and returns what was read of them.
+fn manifests(args: &Args, check: &mut Check<'static>, ui: &Ui) -> Result<(CheckSource, ManifestsRead), Failure> {
     let namespace = args.namespace.as_deref().unwrap_or("default");
     let depth = if args.recursive { Depth::Recursive } else { Depth::Flat };
     let given = Given::of(&args.filename, depth, args.kustomize.as_deref());

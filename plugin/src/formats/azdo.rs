@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use aksarc_shared::verdict::report::v1::{ConsequenceV1, OutcomeV1, ReportV1};
+use aksarc_shared::verdict::report::v1::{ConsequenceV1, OutcomeV1, PlaceV1, ReportV1};
 
 use super::{escape, gist};
 use crate::screen::report::summary::headline;
@@ -18,7 +18,14 @@ pub(super) fn render(report: &ReportV1, summary: Option<&Path>) -> String {
         let kind = if finding.consequence == ConsequenceV1::Voids { "error" } else { "warning" };
         let (code, slug) = (escape::azdo(&finding.code), escape::azdo(&finding.slug));
         let words = format!("{}: {}", escape::azdo(&finding.object.short()), escape::azdo(&finding.message));
-        lines.push(format!("##vso[task.logissue type={kind};code={code};]{code} {slug}: {words}"));
+        let on_line = |place: &PlaceV1| {
+            let (file, PlaceV1 { line, column, .. }) = (escape::azdo(&place.file), place);
+            format!("sourcepath={file};linenumber={line};columnnumber={column};")
+        };
+        let mut places: Vec<String> = finding.places.iter().map(on_line).collect();
+        places.resize(places.len().max(1), String::new());
+        let issue = |at: &String| format!("##vso[task.logissue type={kind};{at}code={code};]{code} {slug}: {words}");
+        lines.extend(places.iter().map(issue));
     }
     for rule in report.rules.iter().filter(|rule| rule.outcome == OutcomeV1::Unknown && rule.could_void) {
         let (code, slug) = (escape::azdo(&rule.code), escape::azdo(&rule.slug));

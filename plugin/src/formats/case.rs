@@ -5,6 +5,7 @@
 mod cluster;
 mod item;
 mod needed;
+mod terminal;
 
 use std::fmt::Write as _;
 
@@ -70,7 +71,8 @@ fn line(page: &mut String, item: &CaseItem) {
             let value = |value: &Option<String>, none: &str| value.as_deref().map_or_else(|| none.to_owned(), code);
             let what = [&change.object, &change.field].map(|word| code(word));
             let _ = writeln!(page, "- {}, by {by}: {}", markdown(at), what.join(" ").trim_end());
-            let (before, after) = (value(&change.before, "not known"), value(&change.after, "not there"));
+            let before = value(&change.before, CaseChange::NO_BEFORE);
+            let after = value(&change.after, change.no_after());
             let _ = writeln!(page, "  - before: {before}; now: {after}");
             writeln!(page, "  - {}; {}", markdown(&change.now), markdown(&change.rule))
         }

@@ -1,6 +1,6 @@
 //! `-o csv`: a table by RFC 4180 with one line per finding, safe to open in a spreadsheet.
 
-use aksarc_shared::verdict::report::v1::ReportV1;
+use aksarc_shared::verdict::report::v1::{PlaceV1, ReportV1};
 
 use super::{escape, gist};
 
@@ -16,7 +16,13 @@ pub(super) fn render(report: &ReportV1) -> Result<String, csv::Error> {
             Some(waiver) => (waiver.name.clone(), waiver.expires.clone()),
             None => (String::new(), String::new()),
         };
-        let links: Vec<&str> = finding.documents.iter().filter_map(|document| document.url.as_deref()).collect();
+        let mut links: Vec<&str> = Vec::new();
+        for link in report.links(finding) {
+            if !links.contains(&link.url) {
+                links.push(link.url);
+            }
+        }
+        let places: Vec<String> = finding.places.iter().map(PlaceV1::short).collect();
         let object = &finding.object;
         let cells = [
             cluster.to_string(),
@@ -40,6 +46,7 @@ pub(super) fn render(report: &ReportV1) -> Result<String, csv::Error> {
             expires,
             links.join(" "),
             finding.fingerprint.clone(),
+            places.join(" "),
         ];
         writer.write_record(cells.map(|cell| escape::cell(&cell)))?;
     }
@@ -47,7 +54,7 @@ pub(super) fn render(report: &ReportV1) -> Result<String, csv::Error> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-const HEADING: [&str; 21] = [
+const HEADING: [&str; 22] = [
     "cluster",
     "code",
     "slug",
@@ -69,4 +76,5 @@ const HEADING: [&str; 21] = [
     "waiverExpires",
     "links",
     "fingerprint",
+    "places",
 ];

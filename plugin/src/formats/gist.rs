@@ -8,7 +8,7 @@ use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::jiff::civil::Date;
 use aksarc_shared::jiff::tz::TimeZone;
 use aksarc_shared::text;
-use aksarc_shared::verdict::report::v1::{ConsequenceV1, FindingV1, InputKindV1, ReportV1};
+use aksarc_shared::verdict::report::v1::{ConsequenceV1, FindingV1, InputKindV1, PlaceV1, ReportV1};
 use sha2::{Digest as _, Sha256};
 
 /// The findings that speak against the cluster, heaviest first: neither waived nor information only.
@@ -47,25 +47,62 @@ pub(super) fn moment(report: &ReportV1) -> Timestamp {
     given.find_map(|text| text.parse().ok()).or_else(day).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
+/// When the state that was judged was read: of a snapshot when it was taken, whatever day it was judged by. A check of a
+/// cluster as of another moment tells only that one, so that the same cluster gives the same text.
+pub(super) fn state_read(report: &ReportV1) -> Timestamp {
+    let mut given = [&report.input.taken_at, &report.input.taken].into_iter().flatten();
+    given.find_map(|text| text.parse().ok()).unwrap_or_else(|| moment(report))
+}
+
 /// The failing findings, each with an identity that stays from run to run: of rule, cluster, object and field. Neither
 /// values nor versions are in it. The number tells those apart that have all of them in common.
 pub(super) fn prints(report: &ReportV1) -> impl Iterator<Item = (&FindingV1, String)> {
-    let mut twins: HashMap<String, usize> = HashMap::new();
-    failing(report).map(move |finding| {
-        let (object, cluster) = (&finding.object, identity(report));
+    let mut prints = Prints::of(report);
+    failing(report).map(move |finding| (finding, prints.next(finding)))
+}
+
+/// The same, once for each place in a file where a finding has any.
+pub(super) fn prints_by_place(report: &ReportV1) -> impl Iterator<Item = (&FindingV1, Option<&PlaceV1>, String)> {
+    let mut prints = Prints::of(report);
+    let placed = failing(report).flat_map(|finding| {
+        let nowhere = finding.places.is_empty().then_some((finding, None));
+        nowhere.into_iter().chain(finding.places.iter().map(move |place| (finding, Some(place))))
+    });
+    placed.map(move |(finding, place)| (finding, place, prints.next(finding)))
+}
+
+/// The identities of a report's findings, and how often each was given.
+struct Prints<'r> {
+    cluster: Cow<'r, str>,
+    twins: HashMap<String, usize>,
+}
+
+impl<'r> Prints<'r> {
+    fn of(report: &'r ReportV1) -> Self {
+        Prints { cluster: identity(report), twins: HashMap::new() }
+    }
+
+    fn next(&mut self, finding: &FindingV1) -> String {
+        let object = &finding.object;
         let group = object.api_version.split_once('/').map_or("", |(group, _)| group);
         let mut hash = Sha256::new();
-        for part in
-            [&*finding.code, &*cluster, group, &*object.kind, &*object.namespace, steady_name(finding), &*finding.path]
-        {
+        for part in [
+            &*finding.code,
+            &*self.cluster,
+            group,
+            &*object.kind,
+            &*object.namespace,
+            steady_name(finding),
+            &*finding.path,
+        ] {
             hash.update(part.as_bytes());
             hash.update([0]);
         }
         let print = text::short_hex(&hash.finalize());
-        let twin = twins.entry(print.clone()).or_default();
+        let twin = self.twins.entry(print.clone()).or_default();
         *twin += 1;
-        (finding, format!("{print}:{twin}"))
-    })
+        format!("{print}:{twin}")
+    }
 }
 
 /// The name of an object without what a controller appends to the names of its pods, which differ after each restart.

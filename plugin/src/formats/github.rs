@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use aksarc_shared::verdict::report::v1::{ConsequenceV1, FindingV1, OutcomeV1, ReportV1};
+use aksarc_shared::verdict::report::v1::{ConsequenceV1, FindingV1, OutcomeV1, PlaceV1, ReportV1};
 
 use super::{escape, gist};
 use crate::screen::report::summary::headline;
@@ -16,15 +16,17 @@ pub(super) fn render(report: &ReportV1) -> String {
         gist::failing(report).partition(|finding| finding.consequence == ConsequenceV1::Voids);
     // What is merely not covered is no warning.
     warnings.retain(|finding| finding.consequence == ConsequenceV1::AtRisk);
-    let lines = errors.iter().map(|finding| annotation("error", finding));
-    push(&mut out, lines, errors.len(), "findings that void support");
+    let count = errors.iter().map(|finding| finding.places.len().max(1)).sum();
+    let lines = errors.iter().flat_map(|finding| annotations("error", finding));
+    push(&mut out, lines, count, "findings that void support");
     let open = |rule: &&_| is_open(rule);
     let unknown = report.rules.iter().filter(open).map(|rule| {
         let title = escape::github_property(&format!("{} {} is unknown", rule.code, rule.slug));
         format!("::warning title={title}::{}", escape::github(&rule.reason))
     });
-    let count = report.rules.iter().filter(open).count() + warnings.len();
-    let lines = unknown.chain(warnings.iter().map(|finding| annotation("warning", finding)));
+    let count = warnings.iter().map(|finding| finding.places.len().max(1)).sum::<usize>();
+    let count = report.rules.iter().filter(open).count() + count;
+    let lines = unknown.chain(warnings.iter().flat_map(|finding| annotations("warning", finding)));
     push(&mut out, lines, count, "warnings");
     let cluster = gist::subject(report);
     let words = format!("kubectl-aksarc: {cluster}: {} (exit code {})", headline(report), report.exit_code);
@@ -45,9 +47,18 @@ fn push(out: &mut String, lines: impl Iterator<Item = String>, count: usize, wha
     }
 }
 
-fn annotation(kind: &str, finding: &FindingV1) -> String {
+/// The annotations of a finding: one on each line of a file that it is about, or one on no file.
+fn annotations(kind: &str, finding: &FindingV1) -> Vec<String> {
     let title = escape::github_property(&format!("{} {}", finding.code, finding.slug));
-    format!("::{kind} title={title}::{}: {}", escape::github(&finding.object.short()), escape::github(&finding.message))
+    let words = format!("{}: {}", escape::github(&finding.object.short()), escape::github(&finding.message));
+    let on_line = |place: &PlaceV1| {
+        let (file, PlaceV1 { line, column, .. }) = (escape::github_property(&place.file), place);
+        format!("::{kind} file={file},line={line},col={column},title={title}::{words}")
+    };
+    if finding.places.is_empty() {
+        return vec![format!("::{kind} title={title}::{words}")];
+    }
+    finding.places.iter().map(on_line).collect()
 }
 
 /// Whether a rule is undecided and could void support.

@@ -116,7 +116,7 @@ fn texts(findings: &[&FindingV1]) -> String {
         let _ = writeln!(
             out,
             "{} ({}, {}): {}",
-            escape::xml(&finding.object.short()),
+            escape::xml(&finding.object_and_places()),
             finding.consequence.as_str(),
             finding.basis.phrase(),
             escape::xml(&finding.message)

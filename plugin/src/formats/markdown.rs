@@ -135,7 +135,11 @@ fn head(report: &ReportV1) -> String {
 }
 
 fn row(report: &ReportV1, finding: &FindingV1) -> String {
-    let object = code(&text::line(&finding.object.short(), MAX_CELL));
+    let mut object = code(&text::line(&finding.object.short(), MAX_CELL));
+    let places: Vec<String> = finding.places.iter().take(MAX_PLACES).map(|place| code(&place.short())).collect();
+    if !places.is_empty() {
+        let _ = write!(object, " ({})", places.join(", "));
+    }
     let mut what = prose(&finding.message);
     if let Some(author) = finding.evidence.iter().find(|evidence| !evidence.manager.is_empty()) {
         let _ = write!(what, " · by {}", code(&author.manager));
@@ -151,15 +155,30 @@ fn row(report: &ReportV1, finding: &FindingV1) -> String {
     )
 }
 
-/// The pages that a finding rests on, as links where their addresses are known, and its clauses.
+/// The sources of a finding, each as a link to the document and, of a policy text, to its section; and its clauses.
 fn source(report: &ReportV1, finding: &FindingV1) -> String {
-    let mut parts: Vec<String> = finding.documents.iter().map(link).collect();
-    // Where the platform is not known each has a text of its own; the head names them.
-    if let [text] = &*report.policy.documents
-        && finding.sections.iter().any(|section| section.documents.contains(&text.id))
-    {
-        parts.push(link(text));
+    let links = report.links(finding);
+    // Where the platform is not known each text has the section, and one name for all of them is enough.
+    let mut parts: Vec<String> = Vec::new();
+    for run in links.chunk_by(|a, b| !a.section.is_empty() && a.section == b.section) {
+        let Some(first) = run.first() else { continue };
+        let name = if first.section.is_empty() { first.title } else { first.section };
+        let mut part = address(name, first.url);
+        if let [_, others @ ..] = run
+            && !others.is_empty()
+        {
+            let others: Vec<String> = others
+                .iter()
+                .enumerate()
+                .map(|(number, other)| address(&(number + 2).to_string(), other.url))
+                .collect();
+            part = format!("{part} ({})", others.join(", "));
+        } else if !first.section.is_empty() {
+            part = format!("{}, {part}", prose(first.title));
+        }
+        parts.push(part);
     }
+    parts.extend(finding.documents.iter().filter(|page| page.url.is_none()).map(link));
     if !finding.clauses.is_empty() {
         parts.push(code(&finding.clauses.join(" ")));
     }
@@ -167,12 +186,14 @@ fn source(report: &ReportV1, finding: &FindingV1) -> String {
     if parts.is_empty() { finding.basis.phrase().to_owned() } else { format!("{}: {parts}", finding.basis.phrase()) }
 }
 
+/// A link, where the address can stand between parentheses.
+fn address(name: &str, url: &str) -> String {
+    let name = prose(name);
+    if is_address(url) { format!("[{name}]({url})") } else { name }
+}
+
 fn link(page: &DocumentV1) -> String {
-    let title = prose(&page.title);
-    match page.url.as_deref().filter(|url| is_address(url)) {
-        Some(url) => format!("[{title}]({url})"),
-        None => title,
-    }
+    address(&page.title, page.url.as_deref().unwrap_or_default())
 }
 
 /// Whether a text is an address that can stand between parentheses.
@@ -201,6 +222,9 @@ const RESERVE: usize = 200;
 
 /// The longest text of a cell, in bytes.
 const MAX_CELL: usize = 500;
+
+/// Places in files of one object. One that stands in more of them is meant for several clusters.
+const MAX_PLACES: usize = 3;
 
 /// There are policy texts of four platforms.
 const MAX_TEXTS: usize = 4;

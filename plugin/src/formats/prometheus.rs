@@ -1,7 +1,8 @@
 //! `-o prometheus`: metrics in Prometheus' text format, for a file that the node exporter's textfile collector reads.
 //!
 //! The samples have no timestamps: the collector refuses a file that holds any. An alert on
-//! `aksarc_check_timestamp_seconds` tells when checks no longer run.
+//! `aksarc_check_timestamp_seconds` tells when checks no longer run, and when an old snapshot or a saved result is printed
+//! again: it is the moment at which the state was read, and not the one at which the file was made.
 
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
@@ -22,8 +23,8 @@ pub(super) fn render(report: &ReportV1) -> String {
     let labels = [("cluster", &*cluster), ("version", version), ("platform", platform), ("kubernetes", kubernetes)];
     out.family("aksarc_check_info", "The check: its program, and the cluster that it judged.");
     out.sample("aksarc_check_info", &labels, 1);
-    out.family("aksarc_check_timestamp_seconds", "The moment that was judged, in seconds since 1970.");
-    out.sample("aksarc_check_timestamp_seconds", &own, gist::moment(report).as_second());
+    out.family("aksarc_check_timestamp_seconds", MOMENT_HELP);
+    out.sample("aksarc_check_timestamp_seconds", &own, gist::state_read(report).as_second());
     out.family("aksarc_verdict", "The verdict: 1 for the one of its label, 0 for the others.");
     for verdict in [VerdictV1::Within, VerdictV1::Outside, VerdictV1::Inconclusive] {
         let labels = [("cluster", &*cluster), ("platform", platform), ("verdict", verdict.as_str())];
@@ -83,6 +84,10 @@ fn deadlines(report: &ReportV1, cluster: &str, out: &mut Metrics) {
         );
     }
 }
+
+/// What the moment of a check is.
+const MOMENT_HELP: &str = "When the state that was judged was read, in seconds since 1970: of a cluster the moment of the \
+                           check, or that of --as-of; of a snapshot when it was taken.";
 
 /// Metrics in the text format. Writing to a string does not fail.
 struct Metrics(String);

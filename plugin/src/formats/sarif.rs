@@ -2,11 +2,11 @@
 //!
 //! Scanners' pages show every result as an open alert, whatever its `kind` or `suppressions` say, and drop alerts without
 //! a file. So a result is a finding that fails, and waived, passed and unknown ones are counted elsewhere; an object of a
-//! cluster has a made-up file, the same in every run.
+//! cluster has a made-up file, the same in every run. One that stands in several files has a result for each.
 
 use aksarc_shared::k8s::kinds::escaped;
 use aksarc_shared::text;
-use aksarc_shared::verdict::report::v1::{ConsequenceV1, FindingV1, OutcomeV1, ReportV1, RuleV1};
+use aksarc_shared::verdict::report::v1::{ConsequenceV1, FindingV1, OutcomeV1, PlaceV1, ReportV1, RuleV1};
 use serde_json::{Value, json};
 
 use super::{escape, gist};
@@ -18,8 +18,10 @@ use crate::screen::wording::{capitalised, pascal_case};
 /// objects.
 pub(super) fn render(report: &ReportV1, prefix: &str) -> serde_json::Result<String> {
     let failing: Vec<&FindingV1> = gist::failing(report).collect();
-    let printed = gist::prints(report).take(MAX_RESULTS);
-    let results: Vec<Value> = printed.map(|(finding, print)| result(report, finding, &print, prefix)).collect();
+    let printed: Vec<_> = gist::prints_by_place(report).collect();
+    let listed = printed.iter().take(MAX_RESULTS);
+    let results: Vec<Value> =
+        listed.map(|(finding, place, print)| result(report, finding, *place, print, prefix)).collect();
     let cluster = gist::subject(report);
     let name = segment(&cluster);
     let log = json!({
@@ -40,7 +42,7 @@ pub(super) fn render(report: &ReportV1, prefix: &str) -> serde_json::Result<Stri
                 "executionSuccessful": true,
                 "exitCode": report.exit_code,
                 "exitCodeDescription": escape::sarif(&headline(report)),
-                "toolExecutionNotifications": notifications(report, failing.len()),
+                "toolExecutionNotifications": notifications(report, failing.len(), printed.len()),
             }],
             "results": results,
             "properties": {
@@ -92,7 +94,7 @@ fn rule_of(report: &ReportV1, rule: &RuleV1, failing: &[&FindingV1]) -> Value {
     value
 }
 
-fn result(report: &ReportV1, finding: &FindingV1, print: &str, prefix: &str) -> Value {
+fn result(report: &ReportV1, finding: &FindingV1, place: Option<&PlaceV1>, print: &str, prefix: &str) -> Value {
     let object = &finding.object;
     let index = report.rules.iter().position(|rule| rule.code == finding.code);
     let name = escape::sarif(&object.short());
@@ -106,9 +108,9 @@ fn result(report: &ReportV1, finding: &FindingV1, print: &str, prefix: &str) -> 
         "level": level(finding.consequence),
         "message": {"text": sentence(&words)},
         "locations": [{
-            "physicalLocation": {
-                "artifactLocation": {"uri": uri(report, finding, prefix)},
-                "region": {"startLine": 1, "startColumn": 1, "endLine": 1, "endColumn": 2},
+            "physicalLocation": match place.and_then(|place| Some((place, file_uri(&place.file)?))) {
+                Some((place, file)) => location(&file, place.line, place.column),
+                None => location(&uri(report, finding, prefix), 1, 1),
             },
             "logicalLocations": [{
                 "name": text::clean(&object.name),
@@ -130,8 +132,16 @@ fn result(report: &ReportV1, finding: &FindingV1, print: &str, prefix: &str) -> 
     value
 }
 
+/// A character in a file.
+fn location(uri: &str, line: usize, column: usize) -> Value {
+    json!({
+        "artifactLocation": {"uri": uri},
+        "region": {"startLine": line, "startColumn": column, "endLine": line, "endColumn": column + 1},
+    })
+}
+
 /// What is no result, as notifications: each unknown rule, and the numbers of the others.
-fn notifications(report: &ReportV1, failing: usize) -> Vec<Value> {
+fn notifications(report: &ReportV1, failing: usize, results: usize) -> Vec<Value> {
     let note = |level: &str, text: String| json!({"level": level, "message": {"text": sentence(&text)}});
     let mut notes = Vec::new();
     for rule in report.rules.iter().filter(|rule| rule.outcome == OutcomeV1::Unknown) {
@@ -149,7 +159,7 @@ fn notifications(report: &ReportV1, failing: usize) -> Vec<Value> {
         (outcomes(report, OutcomeV1::NotObservable), "rules ask what Kubernetes does not show"),
         (outcomes(report, OutcomeV1::NotApplicable), "rules do not apply"),
         (report.catalogue.left_out, "rules were left out by --only or --skip"),
-        (failing.saturating_sub(MAX_RESULTS), "more findings than one upload holds are not listed"),
+        (results.saturating_sub(MAX_RESULTS), "more results than one upload holds are not listed"),
     ];
     let counts = counts.into_iter().filter(|(count, _)| *count > 0);
     notes.extend(counts.map(|(count, what)| note("note", format!("{count} {what}"))));
@@ -177,6 +187,13 @@ fn uri(report: &ReportV1, finding: &FindingV1, prefix: &str) -> String {
     let own = [&*cluster, group, &kind, &object.namespace, &file];
     let parts = prefix.split('/').chain(own).filter(|part| !part.is_empty()).map(segment);
     parts.collect::<Vec<_>>().join("/")
+}
+
+/// The address of a file that was judged, if it is below the directory of the check: code scanning drops any other.
+fn file_uri(file: &str) -> Option<String> {
+    let leads_on = |part: &str| !part.is_empty() && part.chars().any(|c| c != '.');
+    let is_below = file.split('/').all(leads_on);
+    is_below.then(|| file.split('/').map(segment).collect::<Vec<_>>().join("/"))
 }
 
 /// A part of a path: percent-encoded, none that leads up, and none that looks like a scheme.

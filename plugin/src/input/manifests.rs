@@ -8,12 +8,15 @@ use serde_json::Value;
 
 use super::documents::{self, Depth};
 use super::kustomize;
+use super::places::ObjectInFile;
 
 /// An object of a manifest, and its file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Manifest {
     /// The file, or `standard input`.
     pub source: String,
+    /// Where the object stands in its file; nothing where the source is no file that can be opened again.
+    pub at: Option<ObjectInFile>,
     /// The object.
     pub object: Value,
 }
@@ -50,7 +53,7 @@ pub(crate) fn each(given: Given<'_>, take: &mut dyn FnMut(Manifest) -> anyhow::R
         Given::Kustomization(path) => {
             let mut count = 0;
             let shown = path.display().to_string();
-            each_in(&shown, &kustomize::build(path)?, &mut |manifest| {
+            each_in(&ManifestSource::Made(&shown), &kustomize::build(path)?, &mut |manifest| {
                 count += 1;
                 take(manifest)
             })?;
@@ -67,7 +70,7 @@ pub(crate) fn each(given: Given<'_>, take: &mut dyn FnMut(Manifest) -> anyhow::R
             take(manifest)
         };
         if path == Path::new(STANDARD_INPUT) {
-            each_in(INPUT_NAME, &documents::standard_input()?, &mut counted)?;
+            each_in(&ManifestSource::Made(INPUT_NAME), &documents::standard_input()?, &mut counted)?;
         } else if is_address(path) {
             bail!(
                 "{0} is an address, and only the API server is contacted: download it first, as with `curl -fsSL {0}`, and give the \
@@ -79,7 +82,13 @@ pub(crate) fn each(given: Given<'_>, take: &mut dyn FnMut(Manifest) -> anyhow::R
                 whole if whole == name => name.to_owned(),
                 _ => path.join(name).display().to_string(),
             };
-            documents::files(path, depth, &[], &mut |name, bytes| each_in(&source(name), &bytes, &mut counted))?;
+            documents::files(path, depth, &[], &mut |name, bytes| {
+                let name = source(name);
+                // A part of an archive is no file, and a pipe is empty once it was read.
+                let source =
+                    if Path::new(&name).is_file() { ManifestSource::File(&name) } else { ManifestSource::Made(&name) };
+                each_in(&source, &bytes, &mut counted)
+            })?;
         }
         if count == 0 {
             let name = if path == Path::new(STANDARD_INPUT) { INPUT_NAME.into() } else { path.to_string_lossy() };
@@ -106,12 +115,32 @@ pub(crate) fn read(given: Given<'_>) -> anyhow::Result<Vec<Manifest>> {
     Ok(manifests)
 }
 
+/// The source of objects, by its name.
+#[derive(Clone, Copy, Debug)]
+enum ManifestSource<'s> {
+    /// A file that can be opened again.
+    File(&'s str),
+    /// Something that is read once.
+    Made(&'s str),
+}
+
+impl<'s> ManifestSource<'s> {
+    fn name(self) -> &'s str {
+        let (ManifestSource::File(name) | ManifestSource::Made(name)) = self;
+        name
+    }
+}
+
 /// Passes every object of one file to `take`.
-fn each_in(source: &str, bytes: &[u8], take: &mut dyn FnMut(Manifest) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    documents::each_document(source, bytes, &mut |_, document| {
+fn each_in(
+    source: &ManifestSource<'_>,
+    bytes: &[u8],
+    take: &mut dyn FnMut(Manifest) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    documents::each_document(source.name(), bytes, &mut |number, document| {
         let object: Value = serde_json::from_slice(document).context("it is no object")?;
         // Its type may be left out of a file of that name.
-        let file = Path::new(source).file_name().and_then(OsStr::to_str).unwrap_or_default();
+        let file = Path::new(source.name()).file_name().and_then(OsStr::to_str).unwrap_or_default();
         if text(&object, "apiVersion").starts_with(KUSTOMIZE)
             || (text(&object, "kind").is_empty() && KUSTOMIZATIONS.contains(&file))
         {
@@ -123,23 +152,26 @@ fn each_in(source: &str, bytes: &[u8], take: &mut dyn FnMut(Manifest) -> anyhow:
         if text(&object, "apiVersion").is_empty() {
             bail!("it has no `apiVersion`");
         }
-        flatten(source, object, take)
+        flatten(source, &ObjectInFile { document: number, items: Vec::new() }, object, take)
     })
 }
 
 /// Passes an object to `take`, or each item of a list.
 fn flatten(
-    source: &str,
+    source: &ManifestSource<'_>,
+    at: &ObjectInFile,
     mut object: Value,
     take: &mut dyn FnMut(Manifest) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     if !is_list(&object) {
-        return take(Manifest { source: source.to_owned(), object });
+        let at = matches!(source, ManifestSource::File(_)).then(|| at.clone());
+        return take(Manifest { source: source.name().to_owned(), at, object });
     }
     let items = object.get_mut("items").map(Value::take);
     let (api_version, kind) = (text(&object, "apiVersion"), text(&object, "kind"));
     let single = kind.strip_suffix("List").unwrap_or_default();
-    for mut item in items.as_ref().and_then(Value::as_array).cloned().unwrap_or_default() {
+    let items = items.as_ref().and_then(Value::as_array).cloned().unwrap_or_default();
+    for (number, mut item) in items.into_iter().enumerate() {
         // A typed list, such as NodeList, leaves the type out of its items.
         if let Some(fields) = item.as_object_mut()
             && !single.is_empty()
@@ -150,7 +182,9 @@ fn flatten(
         if text(&item, "kind").is_empty() {
             bail!("an item of its list has no `kind`");
         }
-        flatten(source, item, take)?;
+        let mut at = at.clone();
+        at.items.push(number);
+        flatten(source, &at, item, take)?;
     }
     Ok(())
 }
@@ -185,7 +219,7 @@ mod tests {
 
     fn objects(text: &str) -> anyhow::Result<Vec<Value>> {
         let mut objects = Vec::new();
-        each_in("some.yaml", text.as_bytes(), &mut |manifest| {
+        each_in(&ManifestSource::File("some.yaml"), text.as_bytes(), &mut |manifest| {
             assert_eq!(manifest.source, "some.yaml");
             objects.push(manifest.object);
             Ok(())
@@ -212,6 +246,13 @@ mod tests {
             ["A", "B"]
         );
         assert_refused("apiVersion: v1\nkind: List\nitems: [{a: 1}]\n", "an item of its list has no `kind`");
+        let mut places = Vec::new();
+        each_in(&ManifestSource::File("some.yaml"), lists.as_bytes(), &mut |manifest| {
+            places.extend(manifest.at.map(|at| (at.document, at.items)));
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(places, [(1, vec![0]), (1, vec![1, 0]), (1, vec![1, 1]), (2, vec![])]);
     }
 
     #[test]

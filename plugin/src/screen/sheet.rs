@@ -6,7 +6,7 @@ use super::grid::{Grid, columns, wrap};
 
 /// A text that grows line by line.
 #[derive(Debug, Default)]
-pub(super) struct Sheet {
+pub(crate) struct Sheet {
     text: String,
     width: Option<usize>,
 }
@@ -14,18 +14,18 @@ pub(super) struct Sheet {
 impl Sheet {
     /// An empty text for a terminal of `width` columns. Without a width nothing is folded, since piped text has no
     /// edge.
-    pub(super) fn new(width: Option<usize>) -> Self {
+    pub(crate) fn new(width: Option<usize>) -> Self {
         Sheet { text: String::new(), width }
     }
 
     /// Writes one line, of any length.
-    pub(super) fn line(&mut self, line: &str) {
+    pub(crate) fn line(&mut self, line: &str) {
         self.text.push_str(line);
         self.text.push('\n');
     }
 
     /// Writes a text behind `first`. If it does not fit, it continues behind `rest`.
-    pub(super) fn fold(&mut self, first: &str, rest: &str, text: &str) {
+    pub(crate) fn fold(&mut self, first: &str, rest: &str, text: &str) {
         for (number, line) in wrap(text, self.room(columns(rest))).iter().enumerate() {
             let lead = if number == 0 { first } else { rest };
             self.line(format!("{lead}{line}").trim_end());
@@ -33,27 +33,27 @@ impl Sheet {
     }
 
     /// Writes a text behind `lead`. If it does not fit, it continues below its own beginning.
-    pub(super) fn fold_below(&mut self, lead: &str, text: &str) {
+    pub(crate) fn fold_below(&mut self, lead: &str, text: &str) {
         self.fold(lead, &" ".repeat(columns(lead)), text);
     }
 
     /// Writes the rows of a grid, each behind `indent`.
-    pub(super) fn grid(&mut self, indent: &str, grid: &Grid) {
+    pub(crate) fn grid(&mut self, indent: &str, grid: &Grid) {
         self.text.push_str(&grid.lines(indent, self.width));
     }
 
     /// The columns left behind an indent; `None` where nothing is folded.
-    pub(super) fn room(&self, indent: usize) -> Option<usize> {
+    pub(crate) fn room(&self, indent: usize) -> Option<usize> {
         self.width.map(|width| width.saturating_sub(indent).max(NARROW))
     }
 
     /// The columns of the terminal.
-    pub(super) fn width(&self) -> Option<usize> {
+    pub(crate) fn width(&self) -> Option<usize> {
         self.width
     }
 
     /// The whole text.
-    pub(super) fn into_text(self) -> String {
+    pub(crate) fn into_text(self) -> String {
         self.text
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::index::{self, KIND, PROBE_KIND};
 use super::reduce;
 use crate::input::documents::{self, Depth};
-use crate::ticket::contents::BundlePart;
+use crate::ticket::contents::{BundlePart, SNAPSHOT};
 use crate::ticket::redaction::Redaction;
 
 /// The files of a snapshot, in memory: what goes into a support ticket has to fit into a mail or an upload.
@@ -119,7 +119,7 @@ impl RecordedSnapshot {
             };
             let name = redaction.map_or(name.clone(), |own| own.text(&name));
             let name = Path::new(&name).with_extension(if is_text(&name) { "txt" } else { "json" });
-            parts.push(BundlePart { name: format!("06-snapshot/{}", name.display()), about: "", bytes });
+            parts.push(BundlePart { name: format!("{SNAPSHOT}{}", name.display()), about: "", bytes });
         }
         parts.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(parts)

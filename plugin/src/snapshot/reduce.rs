@@ -1,7 +1,7 @@
 //! The reduction of objects for a snapshot: fields that no rule reads, and fields that may be secret, are left out.
 //!
-//! - `data` and `binaryData` of ConfigMaps, except the guard's own heartbeat record and the certificate authorities
-//!   that Kubernetes publishes. Secrets are never requested.
+//! - `data` and `binaryData` of ConfigMaps, except the guard's own heartbeat record, the certificate authorities that
+//!   Kubernetes publishes, and the names of the cluster's resource in Azure. Secrets are never requested.
 //! - The annotation `kubectl.kubernetes.io/last-applied-configuration`, a copy of a whole manifest.
 //! - Of containers: `env`, `envFrom`, `command`, `args`, `lifecycle` and probes, which sometimes hold passwords. Of a
 //!   static pod's command line the flags stay that rules read, and of other command lines the words that reveal a
@@ -11,6 +11,7 @@
 use std::io::{self, Write};
 
 use aksarc_shared::data::{embedded, own};
+use aksarc_shared::facts::azure_resource;
 use aksarc_shared::k8s::certificate::Published;
 use aksarc_shared::k8s::pod::READ_FLAGS;
 use aksarc_shared::k8s::read::json::ReadError;
@@ -78,6 +79,10 @@ fn data(fields: &Map<String, Value>) -> Option<Value> {
     let (namespace, name, data) = (at("namespace")?, at("name")?, fields.get("data")?);
     if namespace == own::NAMESPACE && name == HEARTBEAT {
         return Some(data.clone());
+    }
+    if embedded().namespaces.is_arc(namespace) && name == azure_resource::SETTINGS {
+        let named = azure_resource::NAMING.into_iter().filter_map(|key| Some((key.to_owned(), data.get(key)?.clone())));
+        return Some(Value::Object(named.collect()));
     }
     let mut published = Published::in_map(namespace, name).peekable();
     published.peek()?;
@@ -195,6 +200,19 @@ mod tests {
         let text = map(own::NAMESPACE, HEARTBEAT);
         assert!(text.contains("kept") && !text.contains("c2VjcmV0"), "{text}");
         assert!(!map("default", HEARTBEAT).contains("kept") && !map(own::NAMESPACE, "other").contains("kept"));
+    }
+
+    #[test]
+    fn of_the_arc_agents_settings_what_names_the_clusters_resource_gets_in() {
+        let map = |namespace: &str| {
+            let data = serde_json::json!({"AZURE_RESOURCE_NAME": "edge", "HTTP_PROXY": "http://hunter2@proxy"});
+            let meta = serde_json::json!({"name": "azure-clusterconfig", "namespace": namespace});
+            let mut value = serde_json::json!({"metadata": meta, "data": data});
+            object(&mut value, "ConfigMap");
+            value.get("data").cloned()
+        };
+        assert_eq!(map("azure-arc"), Some(serde_json::json!({"AZURE_RESOURCE_NAME": "edge"})));
+        assert_eq!(map("shop"), None);
     }
 
     #[test]

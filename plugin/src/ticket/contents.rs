@@ -7,6 +7,8 @@ use aksarc_shared::verdict::report::v1::ReportV1;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
+use crate::snapshot::digest;
+
 /// A file of a bundle.
 #[derive(Clone, Debug)]
 pub(crate) struct BundlePart {
@@ -42,6 +44,11 @@ pub(crate) struct ContentsPage<'b> {
 }
 
 impl BundlePart {
+    /// The name and the content of a file of the snapshot, from its directory on.
+    pub(crate) fn in_snapshot(&self) -> (&str, &[u8]) {
+        (self.name.strip_prefix(SNAPSHOT).unwrap_or(&self.name), &self.bytes)
+    }
+
     /// A file with a text.
     pub(crate) fn new(name: &str, about: &'static str, text: String) -> Self {
         BundlePart { name: name.to_owned(), about, bytes: text.into_bytes() }
@@ -67,7 +74,7 @@ impl ContentsPage<'_> {
         }
         if self.has_snapshot {
             let files = self.parts.iter().filter(|part| part.about.is_empty()).count();
-            let _ = writeln!(out, "  {:<16}  the snapshot that was judged, {files} files", "06-snapshot/");
+            let _ = writeln!(out, "  {SNAPSHOT:<16}  the snapshot that was judged, {files} files");
         }
         out.push_str("\nLeft out\n");
         for line in self.left_out() {
@@ -75,6 +82,14 @@ impl ContentsPage<'_> {
         }
         let _ = write!(out, "\nAs it is\n  - {}\n", self.kept());
         out.push_str("\nSHA-256\n");
+        if self.has_snapshot {
+            let files = self.parts.iter().filter(|part| part.about.is_empty()).map(BundlePart::in_snapshot);
+            let _ = writeln!(
+                out,
+                "  {}  {SNAPSHOT}, of the lines that sha256sum prints of its files",
+                digest::of_files(files)
+            );
+        }
         for part in self.parts {
             let digest = text::hex(&Sha256::digest(&part.bytes));
             let _ = writeln!(out, "  {digest}  {}", part.name);
@@ -99,7 +114,8 @@ impl ContentsPage<'_> {
         if self.has_snapshot {
             out.push("Secrets, which are never read".to_owned());
             out.push(
-                "the data of ConfigMaps; of containers environment, commands and probes; the last-applied annotation"
+                "the data of ConfigMaps, but for the names of the resource in Azure; of containers environment, commands and \
+                 probes; the last-applied annotation"
                     .to_owned(),
             );
         } else {
@@ -124,6 +140,9 @@ impl ContentsPage<'_> {
         out
     }
 }
+
+/// The directory of the snapshot.
+pub(crate) const SNAPSHOT: &str = "06-snapshot/";
 
 /// The longest word that a result brings.
 const MAX_SHOWN: usize = 120;

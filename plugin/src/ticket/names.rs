@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use aksarc_shared::data::{embedded, own};
+use aksarc_shared::facts::azure_resource;
 use aksarc_shared::verdict::report::v1::{InputKindV1, ReportV1};
 use serde_json::Value;
 
@@ -70,6 +71,11 @@ impl TellingNames {
                 }
             }
             "Namespace" => self.add_namespace(text("/metadata/name")),
+            "ConfigMap" if text("/metadata/name") == azure_resource::SETTINGS => {
+                for key in azure_resource::NAMING {
+                    self.add_azure(text(&format!("/data/{key}")));
+                }
+            }
             "RoleBinding" | "ClusterRoleBinding" => {
                 let subjects = object.get("subjects").and_then(Value::as_array);
                 for subject in subjects.into_iter().flatten() {
@@ -85,9 +91,26 @@ impl TellingNames {
         self.add_hosts(object);
     }
 
-    /// Adds what looks like a person's address, wherever it stands.
+    /// Adds a name out of the id of a resource in Azure, unless it is a word that tells nothing: that stands in other texts
+    /// too, and would be replaced there.
+    fn add_azure(&mut self, name: &str) {
+        if name.len() > 3 && !GENERIC.contains(&&*name.to_lowercase()) {
+            self.add(NameClass::Cluster, name);
+        }
+    }
+
+    /// Adds what looks like a person's address, and the names in ids of resources in Azure, wherever they stand.
     fn add_people(&mut self, value: &Value) {
         each_text(value, &mut |text| {
+            let parts: Vec<&str> =
+                text.split(|letter: char| letter.is_whitespace() || "/\"'(),;".contains(letter)).collect();
+            for pair in parts.windows(2) {
+                if let [of, name] = pair
+                    && AZURE_PARTS.contains(&&*of.to_lowercase())
+                {
+                    self.add_azure(name);
+                }
+            }
             for word in text.split(|letter: char| letter.is_whitespace() || "\"'(),;<>[]{}=".contains(letter)) {
                 let word = word.trim_matches(|letter: char| ".:".contains(letter));
                 let is_address = word.split_once('@').is_some_and(|(name, host)| {
@@ -211,6 +234,26 @@ const PLAIN: [&str; 14] = [
     "velero",
 ];
 
+/// The parts of ids of resources in Azure that names stand behind.
+const AZURE_PARTS: [&str; 4] = ["connectedclusters", "customlocations", "resourcegroups", "subscriptions"];
+
+/// Names of resource groups and clusters that tell nothing.
+const GENERIC: [&str; 13] = [
+    "aksarc",
+    "arc-enabled",
+    "azure",
+    "azure-arc",
+    "azure-local",
+    "cluster",
+    "default",
+    "edge",
+    "kubernetes",
+    "production",
+    "resourcegroup",
+    "staging",
+    "test",
+];
+
 /// Whether a host is a domain or below it.
 fn is_within(host: &str, domain: &str) -> bool {
     host.strip_suffix(domain).is_some_and(|before| before.is_empty() || before.ends_with('.'))
@@ -274,6 +317,19 @@ mod tests {
         for system in ["default", "kube-system", "azure-arc", own::NAMESPACE] {
             assert!(names("Namespace", &json!({"metadata": {"name": system}})).is_empty(), "{system}");
         }
+    }
+
+    #[test]
+    fn the_names_in_ids_of_azure_are_found() {
+        let class = NameClass::Cluster;
+        let id =
+            "/subscriptions/1b2c3d4e/resourceGroups/contoso-rg/providers/Microsoft.Kubernetes/connectedClusters/edge";
+        let object = json!({"metadata": {"name": "clustermetadata"}, "spec": {"azureResourceId": id}});
+        let expected = ["1b2c3d4e", "contoso-rg"].map(|name| (name.to_owned(), class));
+        assert_eq!(names("ConnectedCluster", &object), expected);
+        let data = json!({"AZURE_RESOURCE_NAME": "contoso-edge", "AZURE_RESOURCE_GROUP": "aks"});
+        let object = json!({"metadata": {"name": "azure-clusterconfig"}, "data": data});
+        assert_eq!(names("ConfigMap", &object), [("contoso-edge".to_owned(), class)]);
     }
 
     #[test]

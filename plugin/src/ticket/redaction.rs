@@ -100,6 +100,8 @@ impl Redaction {
         }
         // They are hashes of names, by which a guess could be confirmed.
         for finding in &mut report.findings {
+            // The paths of files name directories of their owner.
+            finding.places.clear();
             finding.fingerprint = self.key.fingerprint(&finding.fingerprint);
         }
         // The path of a snapshot names directories of its owner.

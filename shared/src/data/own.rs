@@ -16,8 +16,15 @@ pub const SERVICE: &str = "guard";
 /// The name of the guard's ValidatingWebhookConfiguration.
 pub const CONFIGURATION: &str = "guard.aksarc.dev";
 
+/// The name of the Secret in which the guard keeps the authority of its own certificates.
+pub const CERTIFICATES: &str = "guard-certificates";
+
+/// The name of the Secret into which others write the guard's certificate, where it does not make its own.
+pub const TLS_SECRET: &str = "guard-tls";
+
 /// The annotation that carries the [digest](crate::facts::digest::digest) of the webhooks as they were generated.
 pub const GENERATED: &str = "aksarc.dev/generated";
 
-/// The annotation that opens an object which guard-protection.yaml protects. Its value is the reason.
+/// The annotation that opens an object which guard-protection.yaml protects, and on the guard's namespace what is in it.
+/// Its value is the reason.
 pub const OPEN: &str = "aksarc.dev/open";

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use crate::data::{Data, Place, own};
+use crate::facts::azure_resource::AzureResource;
 use crate::facts::notes::{Dependence, NotesByType, Remark, Undecided};
 use crate::facts::origin;
 use crate::facts::probe::{Probe, ProbeState};
@@ -133,6 +134,8 @@ pub struct Inventory {
     pub birth: Option<String>,
     /// `status.arcAgentVersion` of the Arc agents' report on their cluster.
     pub arc_agent_version: Option<String>,
+    /// The cluster's resource in Azure, where an object of the Arc agents names it.
+    pub azure_resource: Option<AzureResource>,
     /// The uid of the namespace kube-system; empty where it was not read.
     pub cluster: String,
     /// The names of the existing namespaces, among those that the data knows and the guard's.
@@ -486,6 +489,7 @@ pub(crate) struct Facts {
     machines: Vec<MachineFact>,
     namespaces: Vec<(String, Option<String>)>,
     arc_agent_version: Option<String>,
+    azure_resource: Option<AzureResource>,
     cluster: Option<String>,
     pool_labels: Vec<(String, String, String, bool)>,
     system_keys: BTreeMap<String, BTreeSet<(Place, String)>>,
@@ -503,6 +507,7 @@ impl Facts {
         } else {
             self.life.add(object);
         }
+        self.know(AzureResource::of(object, kind, data));
         if *kind == kinds::NODE {
             let fact = NodeFact::of(object, data);
             let person = object.managed().iter().any(|entry| data.managers.person(&entry.manager).is_some());
@@ -540,7 +545,13 @@ impl Facts {
         }
     }
 
+    /// Of the objects that name the cluster's resource in Azure the surest counts.
+    fn know(&mut self, resource: Option<AzureResource>) {
+        self.azure_resource = self.azure_resource.take().into_iter().chain(resource).min();
+    }
+
     pub(crate) fn merge(&mut self, other: Facts) {
+        self.know(other.azure_resource);
         self.nodes.extend(other.nodes);
         self.machines.extend(other.machines);
         self.namespaces.extend(other.namespaces);
@@ -561,6 +572,7 @@ impl Facts {
         }
         inventory.life.merge(self.life);
         inventory.arc_agent_version = inventory.arc_agent_version.take().or(self.arc_agent_version);
+        inventory.azure_resource = inventory.azure_resource.take().into_iter().chain(self.azure_resource).min();
         if let Some(uid) = self.cluster {
             inventory.cluster = uid;
         }

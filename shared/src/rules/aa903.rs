@@ -27,6 +27,7 @@ pub(super) static RULE: Rule = Rule {
     reads: &[
         Read { kind: &kinds::MUTATING_WEBHOOKS, scope: Scope::Cluster },
         Read { kind: &kinds::VALIDATING_WEBHOOKS, scope: Scope::Cluster },
+        Read { kind: &kinds::NAMESPACE, scope: Scope::Cluster },
         Read { kind: &kinds::DEPLOYMENT, scope: Scope::Own },
     ],
     probes: &[Probe::Metrics],
@@ -146,11 +147,12 @@ fn edited(configuration: &Object<'_>, generated: &str) -> Option<Draft> {
     })
 }
 
-/// A draft on a webhook configuration that somebody opened for a change and did not close again.
+/// A draft on a webhook configuration or the guard's namespace that somebody opened for a change.
 fn open(object: &Object<'_>, kind: &'static Kind) -> Option<Draft> {
     let reason = object.meta.annotations.get(OPEN).map(str::trim).filter(|reason| !reason.is_empty())?;
     let name = &object.meta.name;
-    (*kind == kinds::MUTATING_WEBHOOKS || *kind == kinds::VALIDATING_WEBHOOKS).then(|| {
+    let is_namespace = *kind == kinds::NAMESPACE && &**name == NAMESPACE;
+    (is_namespace || *kind == kinds::MUTATING_WEBHOOKS || *kind == kinds::VALIDATING_WEBHOOKS).then(|| {
         Draft::at(ObjectRef::of(object, kind), format!("metadata.annotations[{OPEN}]"))
             .values(None, Some(reason))
             .says(format!("{} {name} is open: the policy that protects it lets every change pass", kind.kind))

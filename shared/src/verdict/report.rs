@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::data::{Document, Platform};
+use crate::facts::azure_resource::AzureResource;
 use crate::finding::{Basis, Code, Consequence, Finding};
 use crate::people::questions::Question;
 
@@ -89,6 +90,8 @@ pub struct Cluster {
     pub created: Option<String>,
     /// The version of the Azure Arc agents, as they report it.
     pub arc_agent_version: Option<String>,
+    /// The resource in Azure, where an object of the agents names it.
+    pub azure_resource: Option<AzureResource>,
 }
 
 /// The nodes with one version of the kubelet.

@@ -7,8 +7,8 @@ use super::network::Cidr;
 /// The choices of an installer, from which a manifest is made besides the rules.
 #[derive(Clone, Debug)]
 pub struct ManifestOptions {
-    /// The certificate authority in PEM; the manifest has a placeholder without it.
-    pub authority: Option<Vec<u8>>,
+    /// Where the guard's certificate comes from.
+    pub certificate: ManifestCertificate,
     /// The guard's configuration. Without it the manifest has no ConfigMap, so that the one in the cluster stays.
     pub config: Option<ManifestConfig>,
     /// The image to run.
@@ -19,8 +19,25 @@ pub struct ManifestOptions {
 
 impl Default for ManifestOptions {
     fn default() -> Self {
-        ManifestOptions { authority: None, config: None, image: IMAGE.to_owned(), pods: Vec::new() }
+        ManifestOptions {
+            certificate: ManifestCertificate::Own,
+            config: None,
+            image: IMAGE.to_owned(),
+            pods: Vec::new(),
+        }
     }
+}
+
+/// Where the guard's certificate comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ManifestCertificate {
+    /// The guard makes it, and has API servers trust it.
+    Own,
+    /// Others write it into the Secret `guard-tls`.
+    Secret {
+        /// Its authority in PEM; `None` where others have API servers trust it too.
+        authority: Option<Vec<u8>>,
+    },
 }
 
 /// A configuration, as text and as read.

@@ -1,24 +1,35 @@
 //! Policies for objects that no webhook is asked about, as ValidatingAdmissionPolicies (Kubernetes 1.30 or newer):
-//! webhook configurations, the guard's own and the platform's, and the endpoints of managed Services.
+//! webhook configurations, the guard's own and the platform's, the guard's namespace and what it consists of, the
+//! endpoints of managed Services, and the Secrets that the guard's own account makes.
 //!
-//! The policy for webhook configurations fails closed, so it matches two kinds, by name, and nothing else. Its way out
-//! is an annotation on the object itself, and not a group to impersonate: a user who impersonates loses the rights of
-//! their own groups, and an administrator's rights usually come from groups.
+//! The policies for the guard's own objects fail closed, so they match a few kinds, by name or in one namespace, and
+//! nothing else. The way out is an annotation on the object itself or on the namespace, and not a group to impersonate:
+//! a user who impersonates loses the rights of their own groups, and an administrator's rights usually come from groups.
 
 use std::collections::BTreeSet;
 
-use aksarc_shared::data::own::{CONFIGURATION, OPEN};
+use aksarc_shared::data::own::{CERTIFICATES, CONFIGURATION, NAMESPACE, OPEN, SERVICE, TLS_SECRET};
 use aksarc_shared::data::{self, Component, Data};
+use aksarc_shared::facts::heartbeat;
 use aksarc_shared::k8s::kinds;
 use aksarc_shared::verdict::guard::Settings;
 
-use super::template::{fill, list};
+use super::template::{fill, list, quoted};
 
 /// The policy for webhook configurations, and its binding.
 pub const POLICY: &str = "protection.guard.aksarc.dev";
 
+/// The policy for the guard's namespace, and its binding.
+pub const NAMESPACE_POLICY: &str = "namespace.guard.aksarc.dev";
+
+/// The policy for the objects in it, and its binding.
+pub const OBJECTS_POLICY: &str = "objects.guard.aksarc.dev";
+
 /// The policy for the endpoints of managed Services, and its binding.
 pub const ENDPOINTS_POLICY: &str = "endpoints.guard.aksarc.dev";
+
+/// The policy for the Secrets that the guard's account makes, and its binding.
+pub const CERTIFICATES_POLICY: &str = "certificates.guard.aksarc.dev";
 
 /// The manifest as YAML. `settings` may name further identities of the platform.
 pub fn render(settings: &Settings) -> String {
@@ -27,8 +38,11 @@ pub fn render(settings: &Settings) -> String {
     let users = data.identities.users.iter().map(|row| &*row.name).chain(platform.users.iter().map(String::as_str));
     let groups = data.identities.groups.iter().map(|row| &*row.name).chain(platform.groups.iter().map(String::as_str));
     let names = data.cluster_objects.webhooks.iter().filter(|row| row.always).map(|row| &*row.name);
+    // The name of a service account, and of the Service: both are the guard's.
+    let account = quoted(&format!("system:serviceaccount:{NAMESPACE}:{SERVICE}"));
     let values = [
         ("policy", POLICY),
+        ("account", &account),
         ("configuration", CONFIGURATION),
         ("open", OPEN),
         ("names", &list([CONFIGURATION].into_iter().chain(names))),
@@ -36,7 +50,35 @@ pub fn render(settings: &Settings) -> String {
         ("groups", &list(groups)),
         ("credentials", &list(platform.credential_ids.iter().map(String::as_str))),
     ];
-    fill(include_str!("../../manifest/protection.yaml"), &values) + &endpoints(&values)
+    let certificates = [
+        ("policy", CERTIFICATES_POLICY),
+        ("account", &account),
+        ("namespace", NAMESPACE),
+        ("secret", &quoted(CERTIFICATES)),
+    ];
+    fill(include_str!("../../manifest/protection.yaml"), &values)
+        + &own_namespace(&values)
+        + &fill(include_str!("../../manifest/certificates-policy.yaml"), &certificates)
+        + &endpoints(&values)
+}
+
+/// The manifest of the policies for the guard's namespace and what it consists of.
+fn own_namespace(values: &[(&str, &str)]) -> String {
+    let names = [SERVICE, heartbeat::NAME, CERTIFICATES, TLS_SECRET];
+    let own = [
+        ("policy", NAMESPACE_POLICY),
+        ("objects-policy", OBJECTS_POLICY),
+        ("namespace", NAMESPACE),
+        ("own", &quoted(SERVICE)),
+        ("names", &list(names)),
+    ];
+    fill(include_str!("../../manifest/namespace.yaml"), &overlaid(&own, values))
+}
+
+/// Values with those of `own` in place of others of the same name.
+fn overlaid<'v>(own: &[(&'v str, &'v str)], values: &[(&'v str, &'v str)]) -> Vec<(&'v str, &'v str)> {
+    let others = values.iter().filter(|(name, _)| own.iter().all(|(own, _)| own != name));
+    own.iter().chain(others).copied().collect()
 }
 
 /// The manifest of the policy that keeps people from answering for managed Services. It lets the identities of the
@@ -50,9 +92,7 @@ fn endpoints(values: &[(&str, &str)]) -> String {
         ("namespaces", &list(namespaces)),
         ("services", &list(names.iter().map(String::as_str))),
     ];
-    let inherited = values.iter().filter(|(name, _)| *name != "policy").copied();
-    let values: Vec<(&str, &str)> = own.into_iter().chain(inherited).collect();
-    fill(include_str!("../../manifest/endpoints.yaml"), &values)
+    fill(include_str!("../../manifest/endpoints.yaml"), &overlaid(&own, values))
 }
 
 /// The managed Services whose names the catalogue knows, as namespace and name.

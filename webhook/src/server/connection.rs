@@ -1,6 +1,7 @@
 //! One connection, from handshake to end.
 
 use std::convert::Infallible;
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,18 +17,19 @@ use tokio_rustls::server::TlsStream;
 
 use super::phase::Phase;
 use super::service::ReviewService;
+use crate::presented::PresentedCertificate;
 use crate::slots::{ConnectionState, Slot};
 
 /// Serves one connection until it ends or is evicted.
 pub(super) async fn connection(
     slot: Slot,
     tcp: TcpStream,
-    acceptor: TlsAcceptor,
+    presented: Arc<PresentedCertificate>,
     http: http1::Builder,
     service: Arc<ReviewService>,
     mut phase: watch::Receiver<Phase>,
 ) {
-    let Some(stream) = handshake(&slot, tcp, acceptor, &service).await else { return };
+    let Some(stream) = handshake(&slot, tcp, &presented, &service).await else { return };
     let seen = AtomicBool::new(false);
     let (seen, reviews, slot) = (&seen, &*service, &slot);
     let handler = service_fn(move |request| {
@@ -77,16 +79,21 @@ pub(super) async fn connection(
 async fn handshake(
     slot: &Slot,
     tcp: TcpStream,
-    acceptor: TlsAcceptor,
+    presented: &PresentedCertificate,
     service: &ReviewService,
 ) -> Option<TlsStream<TcpStream>> {
     // An answer is one small write; waiting to fill a packet would only delay it.
     if let Err(error) = tcp.set_nodelay(true) {
         tracing::debug!(%error, "no TCP_NODELAY");
     }
+    let accept = async {
+        // Loaded for each connection, so that a renewed certificate is used from the next handshake on.
+        let config = presented.config().await.ok_or_else(|| io::Error::other("no certificate yet"))?;
+        TlsAcceptor::from(config).accept(tcp).await
+    };
     let accepted = tokio::select! {
         biased;
-        accepted = timeout(service.limits.handshake, acceptor.accept(tcp)) => accepted,
+        accepted = timeout(service.limits.handshake, accept) => accepted,
         () = slot.evicted() => return None,
     };
     match accepted {

@@ -4,24 +4,22 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioTimer;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 
 use super::connection::connection;
 use super::phase::Phase;
 use super::service::ReviewService;
 use crate::accept::next_connection;
+use crate::presented::PresentedCertificate;
 use crate::slots::{PortCounters, Slot, Slots};
 
 /// Accepts connections until the phase changes, then waits until the open ones have ended.
 pub(super) async fn serve(
     listener: TcpListener,
-    tls: Arc<ArcSwap<ServerConfig>>,
+    presented: Arc<PresentedCertificate>,
     port: Arc<PortCounters>,
     service: Arc<ReviewService>,
     mut phase: watch::Receiver<Phase>,
@@ -34,9 +32,8 @@ pub(super) async fn serve(
     // Each connection holds a sender, so the receiver is told when all of them have ended.
     let (open, mut ended) = mpsc::channel::<Infallible>(1);
     let begin = |slot: Slot, tcp: TcpStream| {
-        // Loaded for each connection, so that a renewed certificate is used from the next handshake on.
-        let acceptor = TlsAcceptor::from(tls.load_full());
-        let connection = connection(slot, tcp, acceptor, http.clone(), Arc::clone(&service), phase.clone());
+        let presented = Arc::clone(&presented);
+        let connection = connection(slot, tcp, presented, http.clone(), Arc::clone(&service), phase.clone());
         let open = open.clone();
         // The handshake runs in the task: a client that never finishes it holds up nobody else.
         tokio::spawn(async move {

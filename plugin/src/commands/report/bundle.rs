@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use aksarc_shared::text;
 use aksarc_shared::verdict::check::Check;
 use aksarc_shared::verdict::report::v1::{InputKindV1, InputV1, ReportV1};
 use anyhow::{Context as _, anyhow};
@@ -25,9 +26,9 @@ use crate::screen::format;
 use crate::screen::output::{self, Place, Staged};
 use crate::screen::ui::Ui;
 use crate::screen::waivers::warn_of_unreadable;
-use crate::snapshot;
 use crate::snapshot::recorded::RecordedSnapshot;
 use crate::snapshot::write::Form;
+use crate::snapshot::{self, digest};
 use crate::ticket::contents::{BundlePart, ContentsPage, Privacy};
 use crate::ticket::redaction::Redaction;
 use crate::ticket::{changes, versions};
@@ -65,7 +66,7 @@ pub struct Args {
 pub(super) async fn run(args: &Args, ui: &Ui) -> ExitResult {
     writable(args).map_err(Failure::input)?;
     let staging = tempfile::Builder::new().prefix("kubectl-aksarc-").tempdir().map_err(Failure::run)?;
-    let (report, recorded) = if args.live {
+    let (mut report, recorded) = if args.live {
         let path = staging.path().join("snapshot");
         (live(args, &path, ui).await?, Some(path))
     } else {
@@ -78,11 +79,34 @@ pub(super) async fn run(args: &Args, ui: &Ui) -> ExitResult {
         Some(key) => Some(redact::redaction(&redact::names(&report, recorded.as_ref()), Some(key))?),
         None => None,
     };
-    let bundle = bundle(&report, recorded, redaction.as_ref())?;
+    let snapshot = match recorded {
+        Some(recorded) => recorded.parts(redaction.as_ref()).map_err(Failure::run)?,
+        None => Vec::new(),
+    };
+    if args.live {
+        // Nobody keeps the files that it was read from: the bundle has it.
+        report.input.digest = Some(digest::of_files(snapshot.iter().map(BundlePart::in_snapshot)));
+    } else if let Some(path) = &args.snapshot {
+        warn_of_another(&report, path, ui).map_err(Failure::input)?;
+    }
+    let bundle = bundle(&report, snapshot, redaction.as_ref())?;
     write(&args.output, &bundle).map_err(Failure::run)?;
     let told = format!("{}: {} files, begin with {}\n", args.output.display(), bundle.len(), ContentsPage::NAME);
     output::told(&args.output, &told, ui)?;
     Ok(0)
+}
+
+/// Says on stderr that a result is not of this snapshot.
+fn warn_of_another(report: &ReportV1, snapshot: &Path, ui: &Ui) -> anyhow::Result<()> {
+    let Some(judged) = &report.input.digest else { return Ok(()) };
+    if digest::of_path(snapshot)? != *judged {
+        ui.note(&format!(
+            "warning: {} is not the snapshot that the result is of, whose SHA-256 is {}",
+            snapshot.display(),
+            text::line(judged, 64)
+        ));
+    }
+    Ok(())
 }
 
 /// Refuses a destination that is no archive, or is there already.
@@ -130,7 +154,7 @@ async fn live(args: &Args, path: &Path, ui: &Ui) -> Result<ReportV1, Failure> {
 /// The files of a bundle, in their order.
 fn bundle(
     report: &ReportV1,
-    recorded: Option<RecordedSnapshot>,
+    snapshot: Vec<BundlePart>,
     redaction: Option<&Redaction>,
 ) -> Result<Vec<(String, Vec<u8>)>, Failure> {
     let report = match redaction {
@@ -152,10 +176,8 @@ fn bundle(
         ),
         BundlePart::new("05-result.json", "the result: support-check's, in its JSON contract", format::json(&report)?),
     ];
-    let has_snapshot = recorded.is_some();
-    if let Some(recorded) = recorded {
-        parts.extend(recorded.parts(redaction).map_err(Failure::run)?);
-    }
+    let has_snapshot = !snapshot.is_empty();
+    parts.extend(snapshot);
     let privacy = match (redaction, has_snapshot) {
         (Some(redaction), _) => Privacy::Pseudonyms(redaction.len()),
         (None, _) => Privacy::Open,

@@ -1,6 +1,6 @@
 //! The cluster, as a support request asks for it.
 
-use aksarc_shared::verdict::report::v1::{NodeVersionV1, ReportV1};
+use aksarc_shared::verdict::report::v1::{AzureResourceV1, NodeVersionV1, ReportV1};
 
 use super::item::{CaseItem, fact};
 use crate::formats::words::{candidates, moment};
@@ -13,11 +13,13 @@ pub(super) fn items(report: &ReportV1) -> Vec<CaseItem> {
     if of_manifests(report) {
         return vec![CaseItem::Remark("Manifests were judged, and no cluster.".to_owned())];
     }
-    // No object that a check reads holds it: the agents keep it in a ConfigMap whose data is not read.
-    let mut items = vec![CaseItem::NotKnown {
-        label: "Azure resource id",
-        ask: "Whoever has the Azure subscription",
-        command: Some("az connectedk8s show --resource-group GROUP --name CLUSTER --query id --output tsv"),
+    let mut items = vec![match &cluster.azure_resource {
+        Some(AzureResourceV1 { id, source }) => fact("Azure resource id", format!("{id}, named by {source}")),
+        None => CaseItem::NotKnown {
+            label: "Azure resource id",
+            ask: "No object that was read names it. Whoever has the Azure subscription",
+            command: Some("az connectedk8s show --resource-group GROUP --name CLUSTER --query id --output tsv"),
+        },
     }];
     items.push(fact(
         "Platform",
@@ -58,6 +60,9 @@ pub(super) fn items(report: &ReportV1) -> Vec<CaseItem> {
     }
     if let Some(taken) = &report.input.taken {
         items.push(fact("Snapshot taken", moment(taken)));
+    }
+    if let Some(digest) = &report.input.digest {
+        items.push(fact("SHA-256 of snapshot", &**digest));
     }
     if !cluster.node_versions.is_empty() {
         items.push(CaseItem::Remark(

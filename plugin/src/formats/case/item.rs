@@ -62,6 +62,16 @@ pub struct CaseChange {
     pub rule: String,
 }
 
+impl CaseChange {
+    /// What stands in place of the value before, where it is not known.
+    pub(crate) const NO_BEFORE: &'static str = "not known";
+
+    /// What stands in place of the value now, where there is none: it is gone, or the report does not tell it.
+    pub(crate) fn no_after(&self) -> &'static str {
+        if self.before.is_some() { "not there" } else { "not told" }
+    }
+}
+
 /// A fact under a label.
 pub(super) fn fact(label: &'static str, value: impl Into<String>) -> CaseItem {
     CaseItem::Fact { label, value: value.into() }

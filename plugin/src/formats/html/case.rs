@@ -101,12 +101,12 @@ fn one(change: &CaseChange, page: &mut Markup) {
     page.own("<dl class=\"field\"><div><dt>Before</dt><dd>");
     match &change.before {
         Some(value) => page.fill("<code>{}</code>", [value]),
-        None => page.own("<i>not known</i>"),
+        None => page.fill("<i>{}</i>", [&CaseChange::NO_BEFORE]),
     };
     page.own("</dd></div><div><dt>Now</dt><dd>");
     match &change.after {
         Some(value) => page.fill("<code>{}</code>", [value]),
-        None => page.own("<i>not there</i>"),
+        None => page.fill("<i>{}</i>", [&change.no_after()]),
     };
     page.fill("</dd></div></dl><p>{}</p><p class=\"remark\">{}</p></div></li>", [&change.now, &change.rule]);
 }

@@ -94,7 +94,7 @@ fn rule(page: &mut Markup, group: &[&FindingV1], report: &ReportV1) {
 fn objects(page: &mut Markup, same: &[&FindingV1], report: &ReportV1) {
     let Some(first) = same.first() else { return };
     page.own("<div class=\"set\"><div>");
-    let names: Vec<String> = same.iter().map(|finding| finding.object.short()).collect();
+    let names: Vec<String> = same.iter().map(|finding| finding.object_and_places()).collect();
     list(page, "objects", &names);
     if !first.members.is_empty() {
         page.own("<p class=\"members\">Members</p>");

@@ -38,6 +38,8 @@ pub(super) fn render(report: &ReportV1, view: &View) -> Result<String, fmt::Erro
         }
         Show::Deadlines => screen.deadlines(),
         Show::Questions => screen.questions(),
+        // A page of its own, which no screen is made for.
+        Show::Case => {}
     }
     screen.sources();
     screen.end();

@@ -20,6 +20,8 @@ pub enum Show {
     Deadlines,
     /// What only people can answer, and whom to ask
     Questions,
+    /// The case page: what a support request asks for, in its order; also of -o html and -o markdown
+    Case,
 }
 
 /// The groups of findings in the table.

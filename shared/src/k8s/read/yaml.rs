@@ -1,10 +1,14 @@
-//! YAML as kubectl reads it, turned into JSON values: `yes` is true, `0644` is octal. Of a key that is there twice in an object the
+//! YAML as kubectl reads it, turned into JSON values: `yes` is true, `0644` is octal, and so are keys. Of a key that is there twice in an object the
 //! last counts, as for kubectl; in files of our own it is an error, since nobody can tell which was meant.
+
+mod value;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_saphyr::options::DuplicateKeyPolicy;
 use serde_saphyr::{Budget, Error, Options};
+
+use value::KubectlValue;
 
 use super::json::ReadError;
 use crate::text;
@@ -21,10 +25,10 @@ pub fn documents(text: &str) -> Result<Vec<Value>, ReadError> {
         let stream = serde_json::Deserializer::from_str(text).into_iter::<Value>();
         return Ok(stream.collect::<Result<_, _>>()?);
     }
-    let documents: Vec<Value> =
+    let documents: Vec<KubectlValue> =
         serde_saphyr::from_multiple_with_options(text, options(text, DuplicateKeyPolicy::LastWins))
             .map_err(|error| fault(&error))?;
-    Ok(documents.into_iter().filter(|document| !document.is_null()).collect())
+    Ok(documents.into_iter().map(|KubectlValue(document)| document).filter(|document| !document.is_null()).collect())
 }
 
 /// Reads one document of a known type: configuration, waivers, data tables.
@@ -117,6 +121,22 @@ mod tests {
             values,
             [serde_json::json!({"a": true, "b": 420, "c": "0644", "d": 1.3}), serde_json::json!({"kind": "List"})]
         );
+    }
+
+    #[test]
+    fn keys_read_as_kubectl_reads_them() {
+        let keys = |text: &str| {
+            let documents = documents(text).map_err(|error| error.to_string())?;
+            let first = documents.first().and_then(Value::as_object).cloned().unwrap_or_default();
+            Ok::<_, String>(first.into_iter().map(|(key, _)| key).collect::<Vec<_>>().join(" "))
+        };
+        assert_eq!(keys("on: 1\n").as_deref(), Ok("true"));
+        assert_eq!(keys("'on': 1\n").as_deref(), Ok("on"));
+        assert_eq!(keys("1.30: 1\n").as_deref(), Ok("1.3"));
+        assert_eq!(keys("0x10: 1\n").as_deref(), Ok("16"));
+        assert_eq!(keys("1234567.5: 1\n").as_deref(), Ok("1.2345675e+06"));
+        let refused = keys("~: 1\n").unwrap_err();
+        assert!(refused.contains("a key that JSON can have"), "{refused}");
     }
 
     #[test]

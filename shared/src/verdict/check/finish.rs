@@ -87,6 +87,7 @@ impl Check<'_> {
                 node_versions: node_versions(&self.inventory.nodes),
                 created: self.inventory.birth.clone(),
                 arc_agent_version: self.inventory.arc_agent_version.clone(),
+                azure_resource: self.inventory.azure_resource.clone(),
                 uid: self.inventory.cluster.clone(),
             },
             verdict,

@@ -2,9 +2,9 @@
 
 use super::clauses::{self, texts_with};
 use super::v1::{
-    AnswerV1, BasisV1, CatalogueV1, ClockV1, ClusterV1, CommandV1, ConsequenceV1, CoverageV1, DocumentV1, EvidenceV1,
-    FindingV1, InputV1, IssueV1, NodeVersionV1, ObjectV1, OutcomeV1, PolicyV1, QuestionV1, ReportKindV1, ReportV1,
-    ReportVersionV1, RuleV1, SectionV1, SkippedRuleV1, ToolV1, VerdictV1, WaiverV1,
+    AnswerV1, AzureResourceV1, BasisV1, CatalogueV1, ClockV1, ClusterV1, CommandV1, ConsequenceV1, CoverageV1,
+    DocumentV1, EvidenceV1, FindingV1, InputV1, IssueV1, NodeVersionV1, ObjectV1, OutcomeV1, PolicyV1, QuestionV1,
+    ReportKindV1, ReportV1, ReportVersionV1, RuleV1, SectionV1, SkippedRuleV1, ToolV1, VerdictV1, WaiverV1,
 };
 use super::{
     Clock, Cluster, Coverage, NEEDS_CLUSTER, NodeVersion, Policy, Report, RuleOutcome, RuleResult, ToolVersion,
@@ -80,6 +80,8 @@ impl FindingV1 {
             clauses: finding.clauses.iter().map(|clause| clause.as_str().to_owned()).collect(),
             sections: sections(finding.clauses, platforms),
             object: finding.object.into(),
+            // Whoever read the files knows them.
+            places: Vec::new(),
             members: finding.members,
             path: finding.path.as_str().to_owned(),
             before: finding.before,
@@ -175,10 +177,17 @@ impl From<&Document> for DocumentV1 {
 
 impl From<Cluster> for ClusterV1 {
     fn from(cluster: Cluster) -> Self {
-        let Cluster { context, server, kubernetes_version, nodes, uid, node_versions, created, arc_agent_version } =
-            cluster;
-        let node_versions = node_versions.into_iter().map(Into::into).collect();
-        ClusterV1 { context, server, kubernetes_version, nodes, uid, node_versions, created, arc_agent_version }
+        ClusterV1 {
+            context: cluster.context,
+            server: cluster.server,
+            kubernetes_version: cluster.kubernetes_version,
+            nodes: cluster.nodes,
+            uid: cluster.uid,
+            node_versions: cluster.node_versions.into_iter().map(Into::into).collect(),
+            created: cluster.created,
+            arc_agent_version: cluster.arc_agent_version,
+            azure_resource: cluster.azure_resource.map(|own| AzureResourceV1 { id: own.id, source: own.source }),
+        }
     }
 }
 

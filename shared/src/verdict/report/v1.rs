@@ -20,7 +20,7 @@ use crate::data::own::API_VERSION;
 use crate::text;
 
 pub use clause::ClauseV1;
-pub use finding::{CommandV1, DocumentV1, EvidenceV1, FindingV1, IssueV1, ObjectV1, SectionV1, WaiverV1};
+pub use finding::{CommandV1, DocumentV1, EvidenceV1, FindingV1, IssueV1, ObjectV1, PlaceV1, SectionV1, WaiverV1};
 pub use links::Link;
 pub use urgency::Urgency;
 pub use words::{
@@ -131,6 +131,19 @@ pub struct ClusterV1 {
     /// The version of the Azure Arc agents, in their own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arc_agent_version: Option<String>,
+    /// The cluster's resource in Azure, where an object of the agents names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub azure_resource: Option<AzureResourceV1>,
+}
+
+/// The resource in Azure that stands for a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AzureResourceV1 {
+    /// `/subscriptions/…/providers/Microsoft.Kubernetes/connectedClusters/…`.
+    pub id: String,
+    /// The object that names it: `ConfigMap azure-arc/azure-clusterconfig`.
+    pub source: String,
 }
 
 /// The nodes with one version of the kubelet. An upgrade makes nodes anew, so their ages show when it was.
@@ -167,6 +180,10 @@ pub struct InputV1 {
     pub unjudged: usize,
     /// Objects among the manifests that were recorded from a cluster.
     pub recorded: usize,
+    /// The SHA-256 of the snapshot, in hexadecimal digits: of a file its own; of a directory that of the lines which
+    /// `sha256sum` prints of the files in it that were read, by the order of their names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
 }
 
 /// The rules that a program knows, in numbers.
@@ -311,7 +328,7 @@ impl InputV1 {
     pub fn of(kind: InputKindV1, taken: Option<String>) -> Self {
         let moment = taken.as_deref().and_then(|taken| taken.parse().ok());
         let taken_at = moment.map(Self::to_the_second);
-        InputV1 { kind, taken, taken_at, as_of: None, nodes_read: true, unjudged: 0, recorded: 0 }
+        InputV1 { kind, taken, taken_at, as_of: None, nodes_read: true, unjudged: 0, recorded: 0, digest: None }
     }
 
     /// A moment as `taken_at` has it.

@@ -63,9 +63,9 @@ impl Screen<'_> {
         }
         if self.view.show != Show::Fixes {
             let cited = self.cited.cite(report, first, self.view.look);
-            if !cited.is_empty() {
-                self.tagged("see", &cited);
-            }
+            // The project's own guard and waivers are nothing that others publish about.
+            let none = "no published text: the page below says why";
+            self.tagged("see", if cited.is_empty() { none } else { &cited });
         }
         self.fixes(group);
         if self.view.show != Show::Fixes {
@@ -84,13 +84,16 @@ impl Screen<'_> {
                 unseen += set.len();
                 continue;
             };
-            let names: Vec<String> = set.iter().map(|finding| object_words(&finding.object)).collect();
+            let names: Vec<String> = set.iter().map(|finding| named(finding)).collect();
             let room = names.len().min(*left);
             *left = left.saturating_sub(room);
             // The line above says that it is about the cluster.
             let is_named = headed == Headed::ByRule && !is_cluster(first);
             if is_named {
                 self.out.fold_below("    ", &listed(&names, room));
+            }
+            if headed == Headed::ByObject && !first.places.is_empty() {
+                self.out.fold("      ", "        ", &format!("in {}", places(first)));
             }
             self.one(first, set.len() == 1);
         }
@@ -188,6 +191,18 @@ fn subheading(one: &FindingV1, part: &[&FindingV1]) -> String {
     format!("{} · {} · {}{waived}", Paint::consequence(one.consequence, words), one.basis.phrase(), amount(part))
 }
 
+/// The object, and behind it where that stands in files.
+fn named(finding: &FindingV1) -> String {
+    let object = object_words(&finding.object);
+    if finding.places.is_empty() { object } else { format!("{object} ({})", places(finding)) }
+}
+
+/// Where the object of a finding stands in files.
+fn places(finding: &FindingV1) -> String {
+    let places: Vec<String> = finding.places.iter().map(|place| text::line(&place.short(), 200)).collect();
+    listed(&places, MAX_PLACES)
+}
+
 /// What findings of one part have in common.
 fn weighed(finding: &FindingV1) -> impl PartialEq {
     (finding.urgency(), finding.consequence, finding.basis, finding.documents.clone(), finding.clauses.clone())
@@ -272,6 +287,9 @@ fn listed(names: &[String], most: usize) -> String {
 
 /// Objects named below one title: a screen has to be readable at a glance.
 const MAX_OBJECTS: usize = 12;
+
+/// Places in files of one object. One that stands in more of them is meant for several clusters.
+const MAX_PLACES: usize = 3;
 
 /// Sets of objects that differ in more than their names, below one weight: each takes several lines.
 const MAX_SETS: usize = 3;

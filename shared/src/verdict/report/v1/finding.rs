@@ -24,6 +24,10 @@ pub struct FindingV1 {
     pub sections: Vec<SectionV1>,
     /// The object.
     pub object: ObjectV1,
+    /// Where the object stands in the files that were judged; empty for clusters, snapshots, standard input, what a
+    /// kustomization makes, and pools and products as a whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<PlaceV1>,
     /// Members of the pool or product; empty for single objects.
     pub members: Vec<String>,
     /// The field.
@@ -51,6 +55,15 @@ pub struct FindingV1 {
     /// Known issues that such a finding can have as its cause.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub issues: Vec<IssueV1>,
+}
+
+impl FindingV1 {
+    /// `kube-system/deployment/coredns`, and behind it where that stands in files: `(deploy/dns.yaml:12)`.
+    pub fn object_and_places(&self) -> String {
+        let places: Vec<String> = self.places.iter().map(PlaceV1::short).collect();
+        let object = self.object.short();
+        if places.is_empty() { object } else { format!("{object} ({})", places.join(", ")) }
+    }
 }
 
 /// A known issue of the platform, on GitHub.
@@ -123,6 +136,25 @@ impl ObjectV1 {
         } else {
             format!("{}/{kind}/{}", self.namespace, self.name)
         }
+    }
+}
+
+/// A place in a file of manifests: of the field that a finding is about, or of what is nearest above it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlaceV1 {
+    /// The file, with `/` between its parts, and relative to the directory in which the check ran where it is below it.
+    pub file: String,
+    /// The line, from 1 on.
+    pub line: usize,
+    /// The column, from 1 on, in characters.
+    pub column: usize,
+}
+
+impl PlaceV1 {
+    /// `deploy/app.yaml:12`.
+    pub fn short(&self) -> String {
+        format!("{}:{}", self.file, self.line)
     }
 }
 

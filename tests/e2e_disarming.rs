@@ -1,0 +1,328 @@
+//! The ways round the guard that are open to somebody with every right, tried on a real API server: each is refused by a
+//! policy, or shows in a metric of the guard, or is named in SECURITY.md.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use aksarc_shared::k8s::read::yaml;
+use aksarc_shared::verdict::guard::Settings;
+use aksarc_tests::guard::Guard;
+use aksarc_tests::replicas::{Replicas, configuration_path, secret_path};
+use aksarc_tests::{Answer, ControlPlane, Http, Identity, Kubernetes, PatchKind, wait};
+use aksarc_webhook::manifest::protection::{self, NAMESPACE_POLICY, OBJECTS_POLICY, POLICY};
+use aksarc_webhook::manifest::{self, ManifestOptions};
+use serde_json::{Value, json};
+
+/// A way round the guard, by its number in the list below.
+struct Way {
+    number: u8,
+    found: Found,
+}
+
+/// Who finds it.
+enum Found {
+    /// The policy of this name refuses the request: method, path and body.
+    Refused(&'static str, Method, &'static str, Value),
+    /// The guard's metric `aksarc_protection_armed` falls, after this change of the policy's binding or of the policy.
+    Metric(&'static str, Value),
+    /// SECURITY.md says that it is open.
+    Documented(&'static str),
+    /// What is generated leaves no such way.
+    Closed(fn()),
+}
+
+#[derive(Clone, Copy)]
+enum Method {
+    Create,
+    Delete,
+    Merge,
+}
+
+/// The ways, each by what is changed or used:
+/// 1 binding deleted; 2 binding without `Deny`, or narrowed; 3 policy that never matches, or fails open; 4 parts of the
+/// guard deleted or scaled to 0; 5 NetworkPolicy in its namespace; 6 label that a selector skips; 7 its namespace
+/// deleted; 8 quota there; 9 another program in its Deployment; 10 another configuration; 11 waiver for oneself; 12
+/// impersonation; 13 certificate or token of a platform's identity; 14 APIService over a group; 15 paths that nobody
+/// matches.
+fn ways() -> Vec<Way> {
+    use Found::{Closed, Documented, Metric, Refused};
+    use Method::{Create, Delete, Merge};
+    let refused = |number, policy, method, path, body| Way { number, found: Refused(policy, method, path, body) };
+    let documented = |number, words| Way { number, found: Documented(words) };
+    let metric = |number, path, change| Way { number, found: Metric(path, change) };
+    let objects = |number, method, path, body| refused(number, OBJECTS_POLICY, method, path, body);
+    let never = json!({"spec": {"matchConditions": [{"name": "never", "expression": "false"}]}});
+    let elsewhere = json!({"spec": {"matchResources": {"resourceRules": [{"apiGroups": [""], "apiVersions": ["v1"],
+        "operations": ["UPDATE"], "resources": ["pods"]}]}}});
+    let quota = json!({"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}});
+    let limits = json!({"metadata": {"name": "none"},
+        "spec": {"limits": [{"type": "Container", "max": {"memory": "1Mi"}}]}});
+    let shut = json!({"metadata": {"name": "none"}, "spec": {"podSelector": {}, "policyTypes": ["Ingress"]}});
+    let image = json!({"spec": {"template": {"spec": {"containers": [{"name": "guard", "image": "nothing:1"}]}}}});
+    let arguments = json!({"spec": {"template": {"spec": {"containers":
+        [{"name": "guard", "image": manifest::IMAGE, "args": ["--help"]}]}}}});
+    let none = || Value::Null;
+    vec![
+        metric(1, "bindings/protection.guard.aksarc.dev", none()),
+        metric(1, "bindings/namespace.guard.aksarc.dev", none()),
+        metric(2, "bindings/protection.guard.aksarc.dev", json!({"spec": {"validationActions": ["Audit"]}})),
+        metric(2, "bindings/namespace.guard.aksarc.dev", elsewhere),
+        metric(3, "policies/protection.guard.aksarc.dev", never),
+        documented(3, "It does not find a `failurePolicy` that was set to `Ignore`"),
+        objects(4, Merge, "apis/apps/v1/OWN/deployments/guard", json!({"spec": {"replicas": 0}})),
+        objects(4, Merge, "apis/apps/v1/OWN/deployments/guard/scale", json!({"spec": {"replicas": 0}})),
+        objects(4, Delete, "apis/apps/v1/OWN/deployments/guard", none()),
+        objects(4, Delete, "apis/apps/v1/OWN/deployments", none()),
+        objects(4, Delete, "api/v1/OWN/services/guard", none()),
+        objects(4, Merge, "api/v1/OWN/services/guard", json!({"spec": {"externalName": "nowhere.example"}})),
+        objects(4, Delete, "api/v1/OWN/secrets/guard-certificates", none()),
+        objects(4, Delete, "api/v1/OWN/serviceaccounts/guard", none()),
+        objects(4, Delete, "apis/rbac.authorization.k8s.io/v1/OWN/roles/guard-certificates", none()),
+        objects(4, Delete, "apis/rbac.authorization.k8s.io/v1/OWN/rolebindings/guard", none()),
+        objects(4, Delete, "api/v1/OWN/configmaps/guard-heartbeat", none()),
+        documented(4, "an edited EndpointSlice sends"),
+        objects(5, Create, "apis/networking.k8s.io/v1/OWN/networkpolicies", shut),
+        objects(5, Delete, "apis/networking.k8s.io/v1/OWN/networkpolicies/guard", none()),
+        Way { number: 6, found: Closed(selectors_use_names_alone) },
+        refused(7, NAMESPACE_POLICY, Delete, "api/v1/namespaces/aksarc-system", none()),
+        refused(
+            7,
+            NAMESPACE_POLICY,
+            Merge,
+            "api/v1/namespaces/aksarc-system",
+            json!({"metadata": {"labels": {"a": "b"}}}),
+        ),
+        objects(8, Create, "api/v1/OWN/resourcequotas", quota),
+        objects(8, Create, "api/v1/OWN/limitranges", limits),
+        objects(9, Merge, "apis/apps/v1/OWN/deployments/guard", image),
+        objects(9, Merge, "apis/apps/v1/OWN/deployments/guard", arguments),
+        objects(10, Merge, "api/v1/OWN/configmaps/guard", json!({"data": {"guard.yaml": "mode: observe"}})),
+        documented(11, "`requestedBy` and `approvedBy` are names, which one person can write alone"),
+        documented(12, "A user who may impersonate,"),
+        documented(13, "have a certificate signed for one of the platform's identities"),
+        documented(14, "An APIService that takes over a group"),
+        documented(15, "Connections into pods and through `nodes/proxy` are no writes"),
+    ]
+}
+
+#[test]
+fn each_way_round_the_guard_is_refused_or_has_somebody_who_finds_it() {
+    let cluster = ControlPlane::start(Kubernetes::V1_33).unwrap();
+    let mut replicas = Replicas::install(&cluster, &["--poll", "500ms", "--protection-every", "5s"]).unwrap();
+    parts(&cluster);
+    let guard = replicas.start(&json!({"mode": "enforce", "platform": "azure-local"})).unwrap();
+    await_armed(&guard, &[("configuration", 1.0), ("namespace", 1.0)]);
+    let ways = ways();
+    let numbers: BTreeSet<u8> = ways.iter().map(|way| way.number).collect();
+    assert_eq!(numbers, (1..=15).collect());
+    let security = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../SECURITY.md")).unwrap();
+    let security = security.split_whitespace().collect::<Vec<_>>().join(" ");
+    for way in &ways {
+        match &way.found {
+            Found::Refused(policy, method, path, body) => {
+                for who in [Identity::Person, Identity::Admin] {
+                    let answer = request(&cluster.http(&who).unwrap(), *method, path, body);
+                    let told = format!("{} {who:?} {path}: {} {}", way.number, answer.code, answer.body);
+                    let by = format!("ValidatingAdmissionPolicy '{policy}'");
+                    assert!(answer.code == 403 && answer.body.contains(&by), "{told}");
+                    assert!(answer.body.contains("aksarc.dev/open="), "{told}");
+                }
+            }
+            Found::Metric(path, change) => disarmed(&cluster, &guard, path, change),
+            Found::Documented(words) => assert!(security.contains(words), "{} {words}", way.number),
+            Found::Closed(proof) => proof(),
+        }
+    }
+    the_namespace_goes_on_working(&cluster);
+    refusals_are_in_the_audit_log(&cluster);
+    what_is_opened_is_closed_again(&cluster, &guard);
+}
+
+/// Somebody changes a policy or its binding, the guard sees it, and sees when it is put right.
+fn disarmed(cluster: &ControlPlane, guard: &Guard, path: &str, change: &Value) {
+    let admin = cluster.http(&Identity::Admin).unwrap();
+    let (kind, name) = path.split_once('/').unwrap();
+    let object = if name.starts_with("namespace") { "namespace" } else { "configuration" };
+    let kind = if kind == "bindings" { "validatingadmissionpolicybindings" } else { "validatingadmissionpolicies" };
+    let path = format!("/apis/admissionregistration.k8s.io/v1/{kind}/{name}");
+    let answer = match change {
+        Value::Null => admin.delete(&path).unwrap(),
+        change => admin.patch(&path, PatchKind::Merge, change).unwrap(),
+    };
+    assert!(answer.is_success(), "{path} {change}: {}", answer.body);
+    await_armed(guard, &[(object, 0.0)]);
+    let repaired = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
+    let policies = protection::render(&Settings::default());
+    // What was added by another manager is not taken away by applying again.
+    cluster.kubectl(&Identity::Admin, ["delete", kind, name, "--ignore-not-found"]).unwrap().succeeded().unwrap();
+    cluster.kubectl_with(&Identity::Admin, repaired, &policies).unwrap().succeeded().unwrap();
+    await_armed(guard, &[("configuration", 1.0), ("namespace", 1.0)]);
+}
+
+/// Namespaces are selected by the one label that the API server itself writes, and lets nobody change.
+fn selectors_use_names_alone() {
+    let configuration = manifest::webhooks(&ManifestOptions::default());
+    let policies = protection::render(&Settings::default());
+    let mut keys = BTreeSet::new();
+    for document in [configuration, policies].iter().flat_map(|text| yaml::documents(text).unwrap()) {
+        collect_selectors(&document, &mut keys);
+    }
+    assert_eq!(keys, BTreeSet::from(["kubernetes.io/metadata.name".to_owned()]));
+}
+
+/// The keys of all selectors of namespaces; any other selector is a way round, by its own name.
+fn collect_selectors(value: &Value, keys: &mut BTreeSet<String>) {
+    for (field, inner) in value.as_object().into_iter().flatten() {
+        match field.as_str() {
+            "namespaceSelector" => {
+                keys.extend(inner["matchLabels"].as_object().into_iter().flatten().map(|(key, _)| key.clone()));
+                let expressions = inner["matchExpressions"].as_array().into_iter().flatten();
+                keys.extend(expressions.map(|expression| expression["key"].as_str().unwrap().to_owned()));
+            }
+            "objectSelector" => {
+                keys.insert(field.clone());
+            }
+            _ => collect_selectors(inner, keys),
+        }
+    }
+    value.as_array().into_iter().flatten().for_each(|inner| collect_selectors(inner, keys));
+}
+
+/// What the namespace lives by is nobody's business, and other objects are their owners'.
+fn the_namespace_goes_on_working(cluster: &ControlPlane) {
+    let person = cluster.http(&Identity::Person).unwrap();
+    let lease = json!({"metadata": {"name": "own"}, "spec": {"holderIdentity": "a"}});
+    let event = json!({"metadata": {"name": "own"}, "involvedObject": {"namespace": manifest::NAMESPACE}});
+    let slice = json!({"metadata": {"name": "own", "labels": {"kubernetes.io/service-name": "guard"}},
+        "addressType": "IPv4", "endpoints": []});
+    let map = json!({"metadata": {"name": "own"}, "data": {"a": "b"}});
+    for (collection, object) in [
+        ("apis/coordination.k8s.io/v1/OWN/leases", lease),
+        ("api/v1/OWN/events", event),
+        ("apis/discovery.k8s.io/v1/OWN/endpointslices", slice),
+        ("api/v1/OWN/configmaps", map),
+    ] {
+        person.post(&own(collection), &object).unwrap().object().unwrap();
+        let path = own(&format!("{collection}/own"));
+        let change = json!({"metadata": {"labels": {"c": "d"}}});
+        person.patch(&path, PatchKind::Merge, &change).unwrap().object().unwrap();
+        assert!(person.delete(&path).unwrap().is_success(), "{path}");
+    }
+    // Another namespace of anybody's.
+    let shop = json!({"metadata": {"name": "shop"}});
+    person.post("/api/v1/namespaces", &shop).unwrap().object().unwrap();
+    let label = json!({"metadata": {"labels": {"a": "b"}}});
+    person.patch("/api/v1/namespaces/shop", PatchKind::Merge, &label).unwrap().object().unwrap();
+    let quota = json!({"metadata": {"name": "own"}, "spec": {"hard": {"pods": "9"}}});
+    person.post("/api/v1/namespaces/shop/resourcequotas", &quota).unwrap().object().unwrap();
+}
+
+fn refusals_are_in_the_audit_log(cluster: &ControlPlane) {
+    let refused = |policy: &str| {
+        cluster
+            .audit_event("a refusal in the audit log", |event| {
+                let failure = event.annotations.get("validation.policy.admission.k8s.io/validation_failure");
+                failure.is_some_and(|failure| failure.contains(policy))
+            })
+            .unwrap()
+    };
+    for policy in [POLICY, NAMESPACE_POLICY, OBJECTS_POLICY] {
+        refused(policy);
+    }
+}
+
+/// The namespace is opened, what is in it is changed, and the guard closes both, while its own account could do no more
+/// than that.
+fn what_is_opened_is_closed_again(cluster: &ControlPlane, guard: &Guard) {
+    let person = cluster.http(&Identity::Person).unwrap();
+    let space = format!("/api/v1/namespaces/{}", manifest::NAMESPACE);
+    let reason = |text: &str| json!({"metadata": {"annotations": {"aksarc.dev/open": text}}});
+    let mut more = reason("a test");
+    more["metadata"]["labels"] = json!({"a": "b"});
+    let answer = person.patch(&space, PatchKind::Merge, &more).unwrap();
+    assert_eq!(answer.code, 403, "{}", answer.body);
+    for path in [&space, &configuration_path()] {
+        person.patch(path, PatchKind::Merge, &reason("a test")).unwrap().object().unwrap();
+    }
+    let scale = own("apis/apps/v1/OWN/deployments/guard");
+    let zero = json!({"spec": {"replicas": 0}});
+    wait::until("the namespace to be open", LIMIT, || {
+        let answer = person.patch(&format!("{scale}?dryRun=All"), PatchKind::Merge, &zero).unwrap();
+        if answer.is_success() { Ok(()) } else { Err(answer.body) }
+    })
+    .unwrap();
+    let account = cluster.http(&Identity::service_account(manifest::NAMESPACE, "guard")).unwrap();
+    for (path, change) in [
+        (space.clone(), json!({"metadata": {"labels": {"a": "b"}}})),
+        (space.clone(), reason("another")),
+        (configuration_path(), json!({"metadata": {"labels": {"a": "b"}}})),
+        (configuration_path(), reason("another")),
+        (configuration_path(), json!({"webhooks": null})),
+    ] {
+        let answer = account.patch(&format!("{path}?dryRun=All"), PatchKind::Merge, &change).unwrap();
+        assert!(answer.code == 403 && answer.body.contains("ValidatingAdmissionPolicy"), "{path} {}", answer.body);
+    }
+    for path in [&space, &configuration_path()] {
+        wait::until("the guard to close what was opened", LIMIT, || {
+            let object = person.get(path).unwrap().object().unwrap();
+            let open = &object["metadata"]["annotations"]["aksarc.dev/open"];
+            if open.is_null() { Ok(()) } else { Err(format!("{open}\n{}", guard.log())) }
+        })
+        .unwrap();
+    }
+    wait::until("the namespace to be closed", LIMIT, || {
+        let answer = person.patch(&format!("{scale}?dryRun=All"), PatchKind::Merge, &zero).unwrap();
+        if answer.code == 403 { Ok(()) } else { Err(answer.body) }
+    })
+    .unwrap();
+    assert!(guard.log().contains("closed what was open for a change"), "{}", guard.log());
+    // The guard itself could write its record all the time.
+    let secret = cluster.http(&Identity::Admin).unwrap().get(&secret_path()).unwrap().object().unwrap();
+    assert!(!secret["data"]["record.json"].is_null());
+}
+
+/// The parts of the shipped manifest that are no rights, with a configuration, but for what the harness has made.
+fn parts(cluster: &ControlPlane) {
+    let text = manifest::render(&ManifestOptions::default());
+    let mut documents = yaml::documents(&text).unwrap();
+    documents.retain(|document| ["Deployment", "NetworkPolicy"].contains(&document["kind"].as_str().unwrap()));
+    documents.push(json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"guard.yaml": ""},
+        "metadata": {"name": "guard", "namespace": manifest::NAMESPACE}}));
+    for document in documents {
+        let applied = cluster.kubectl_with(&Identity::Admin, ["create", "-f", "-"], &document.to_string()).unwrap();
+        applied.succeeded().unwrap();
+    }
+}
+
+fn await_armed(guard: &Guard, wanted: &[(&str, f64)]) {
+    wait::until("what the guard says of the policies", LIMIT, || {
+        for (object, armed) in wanted {
+            let seen = guard.sum("aksarc_protection_armed", &[object]).map_err(|error| format!("{error:#}"))?;
+            if (seen - armed).abs() > 0.1 {
+                return Err(format!("{object}: {seen}\n{}", guard.log()));
+            }
+        }
+        Ok(())
+    })
+    .unwrap();
+}
+
+fn request(client: &Http, method: Method, path: &str, body: &Value) -> Answer {
+    let path = format!("{}?dryRun=All", own(path));
+    match method {
+        Method::Create => client.post(&path, body),
+        Method::Delete => client.delete(&path),
+        Method::Merge => client.patch(&path, PatchKind::Merge, body),
+    }
+    .unwrap()
+}
+
+fn own(path: &str) -> String {
+    format!("/{}", path.replace("OWN", &format!("namespaces/{}", manifest::NAMESPACE)))
+}
+
+const LIMIT: Duration = Duration::from_mins(1);
