@@ -1,5 +1,5 @@
-//! The guard under attack, in front of a real API server: whoever reaches its ports can neither get changes past it
-//! that it denies, nor keep its probes from an answer.
+//! The guard under attack, in front of a real API server: nobody who reaches its ports can get a change past it that it
+//! denies, or keep its probes from being answered.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stderr, reason = "helpers of tests are tests")]
 
@@ -41,7 +41,7 @@ fn idle_connections_hold_up_no_review() {
     let attack = |attackers: &Attackers, guard: &Guard| {
         attackers.strike(guard.review, 700, &Attack::Idle(harmless().into())).unwrap();
     };
-    // More than the guard holds at once, so that some have given way before the first denial.
+    // More connections than the guard holds, so that some were evicted before the first denial.
     let site = Site::under("700 connections that had a review answered and stay", attack, 600);
     site.withstands();
     assert!(site.guard.metric("aksarc_connections_evicted_total").unwrap() >= 1.0);
@@ -89,7 +89,7 @@ impl Site {
         Site { attack: what, guard, admin, person, _attackers: attackers, _cluster: cluster }
     }
 
-    /// Sees that what is to be denied is denied, by the guard, and that probes are answered as fast as ever.
+    /// Checks that the guard denies as before, and answers probes as fast as before.
     fn withstands(&self) {
         let over = AtomicBool::new(false);
         let (denials, probes) = thread::scope(|scope| {
@@ -111,12 +111,12 @@ impl Site {
             spread(&answered)
         );
         assert_eq!(self.failed_open(), 0, "the API server went on without the guard:\n{}", self.guard.log());
-        // What a kubelet goes by: three failures in a row, and the guard is not ready.
+        // A kubelet takes the guard for not ready after three failures in a row.
         assert!(!probes.windows(3).any(|three| three.iter().all(Option::is_none)), "{failures} of {}", probes.len());
         assert!(median(&answered) <= PROBE_LIMIT, "{}", spread(&answered));
     }
 
-    /// Has a change denied so many times, and returns how long each took.
+    /// Tries a change that is denied so many times, and returns the time that each attempt took.
     fn denials(&self, count: usize) -> Vec<Duration> {
         let relabel = json!({"metadata": {"labels": {"kubernetes.io/hostname": "edge-7"}}});
         let path = format!("/api/v1/nodes/{NODE}?dryRun=All&fieldManager=kubectl-label");
@@ -141,13 +141,13 @@ impl Site {
     }
 }
 
-/// Asks as a kubelet does, on a new connection each time: how long it took, or nothing when it failed.
+/// Sends a probe as a kubelet does, on a new connection: the time that it took, or `None` when it failed.
 fn probe_until(address: SocketAddr, over: &AtomicBool) -> Vec<Option<Duration>> {
     let mut probes = Vec::new();
     while !over.load(Ordering::Relaxed) || probes.len() < 20 {
         let start = Instant::now();
         probes.push(probe(address).ok().filter(|status| *status == 200).map(|_| start.elapsed()));
-        // Often enough to meet whatever happens, and not an attack of its own.
+        // Often enough to notice a failure, and not an attack of its own.
         thread::sleep(PROBE_PERIOD);
     }
     probes
@@ -179,7 +179,7 @@ fn forged(entries: usize) -> String {
     review("configmaps", "ConfigMap", "coredns", "kube-system", &map(". {}"), &map("."))
 }
 
-/// A review without a finding: the least that is valid.
+/// The smallest valid review, without a finding.
 fn harmless() -> String {
     let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "other"}});
     review("nodes", "Node", "other", "", &node, &node)

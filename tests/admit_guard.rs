@@ -1,5 +1,6 @@
-//! The guard in front of a real API server, installed by its shipped manifest: what it refuses, what it warns of, and
-//! that it lets the platform work. A denial counts only when it is ours: code, webhook and rule are all looked at.
+//! The guard in front of a real API server, installed by its shipped manifest: the changes that it refuses and warns
+//! of, and the platform's work, which it lets pass. A denial counts only when it is the guard's: code, webhook and rule
+//! are compared.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
@@ -17,7 +18,7 @@ fn each_guarded_change_is_denied_warned_or_recorded_by_mode() {
     for identity in [Identity::Person, Identity::GitOps, Identity::Admin] {
         let client = cluster.http(&identity).unwrap();
         for change in changes() {
-            let answer = change.send(&client, tool(&identity), true);
+            let answer = change.rehearse(&client, tool(&identity));
             let expected = change.expected(&identity);
             match expected {
                 Expected::Denied(code) => assert_denied(&answer, &guard, code, &change),
@@ -30,7 +31,7 @@ fn each_guarded_change_is_denied_warned_or_recorded_by_mode() {
     for identity in [Identity::Person, Identity::GitOps, Identity::Admin] {
         let client = cluster.http(&identity).unwrap();
         for change in changes() {
-            assert_warned(&change.send(&client, tool(&identity), true), change.code, &change);
+            assert_warned(&change.rehearse(&client, tool(&identity)), change.code, &change);
         }
     }
 
@@ -38,7 +39,7 @@ fn each_guarded_change_is_denied_warned_or_recorded_by_mode() {
     for identity in [Identity::Person, Identity::GitOps, Identity::Admin] {
         let client = cluster.http(&identity).unwrap();
         for change in changes() {
-            let answer = change.send(&client, tool(&identity), true);
+            let answer = change.rehearse(&client, tool(&identity));
             assert!(answer.is_success(), "{}: {}", change.what, answer.body);
             assert_eq!(answer.warnings, Vec::<String>::new(), "{}", change.what);
         }
@@ -64,7 +65,7 @@ fn an_identity_that_could_be_the_platform_is_warned_never_denied() {
     let admin = cluster.http(&Identity::Admin).unwrap();
     for manager in ["", "manager"] {
         for change in changes() {
-            assert_warned(&change.send(&admin, manager, true), change.code, &change);
+            assert_warned(&change.rehearse(&admin, manager), change.code, &change);
         }
     }
     // The credential settles it: the second certificate of the same name is a person's here, the first is not.
@@ -74,8 +75,8 @@ fn an_identity_that_could_be_the_platform_is_warned_never_denied() {
     guard.reconfigure(&json!({"mode": "enforce", "actors": actors})).unwrap();
     let person = cluster.http(&Identity::SecondAdmin).unwrap();
     for change in changes().into_iter().filter(|change| change.denies) {
-        assert_denied(&change.send(&person, "manager", true), &guard, change.code, &change);
-        let platform = change.send(&admin, "kubectl-edit", true);
+        assert_denied(&change.rehearse(&person, "manager"), &guard, change.code, &change);
+        let platform = change.rehearse(&admin, "kubectl-edit");
         assert!(platform.is_success() && platform.warnings.is_empty(), "{}: {}", change.what, platform.body);
     }
 }
@@ -95,11 +96,11 @@ fn the_platform_is_not_in_the_way() {
     for identity in [&controller, &agent] {
         let client = cluster.http(identity).unwrap();
         for change in changes().into_iter().filter(|change| !change.what.contains("add-on that is there")) {
-            let answer = change.send(&client, "kubectl-edit", true);
+            let answer = change.rehearse(&client, "kubectl-edit");
             assert!(answer.is_success() && answer.warnings.is_empty(), "{identity:?} {}: {}", change.what, answer.body);
         }
     }
-    // The kubelet and the node controller, by what their own rights let them do.
+    // The kubelet and the node controller, within their own rights.
     let label = json!({"metadata": {"labels": {"node.kubernetes.io/instance-type": "Standard_A8_v2"}}});
     for path in ["", "/status"] {
         let answer = kubelet.patch(&format!("/api/v1/nodes/{NODE}{path}"), PatchKind::Merge, &label).unwrap();
@@ -141,7 +142,7 @@ fn in_namespaces_of_users_only_pods_with_power_over_their_node_are_asked_about()
         spec
     };
     let containers = |context: &Value| json!([{"name": "main", "image": IMAGE, "securityContext": context}]);
-    // Who only looks at the host's network or processes changes nothing there.
+    // A pod that only sees the host's network or processes changes nothing there.
     for lawful in [
         json!({}),
         json!({"hostNetwork": true}),
@@ -166,7 +167,7 @@ fn in_namespaces_of_users_only_pods_with_power_over_their_node_are_asked_about()
         }
     }
 
-    // A workload's whole life, with the pods that controllers make of it; nothing runs them here.
+    // The whole life of a workload, with the pods that controllers make of it; no kubelet runs them here.
     let before = reviews();
     let (path, object) = running("Deployment", &ordinary);
     person.post(&path, &object).unwrap().object().unwrap();
@@ -261,7 +262,7 @@ fn the_platform_works_under_enforce_and_everything_works_without_the_guard() {
     ] {
         let change = change.on("moc-l1");
         let answer = wait::until(change.what, LIMIT, || {
-            let answer = change.send(&person, "kubectl-edit", false);
+            let answer = change.make(&person, "kubectl-edit");
             if answer.is_success() { Ok(answer) } else { Err(answer.body) }
         });
         answer.unwrap();
@@ -275,7 +276,7 @@ struct Change {
     code: &'static str,
     /// Whether `enforce` denies it; warned otherwise.
     denies: bool,
-    /// Deletes carry no field manager, so an administrator stays ambiguous.
+    /// A delete has no field manager, so an administrator stays ambiguous.
     anonymous: bool,
     verb: Verb,
     path: String,
@@ -295,12 +296,17 @@ enum Expected {
 }
 
 impl Change {
-    /// Sends it; as a dry run the guard is asked just the same, and the next change finds the cluster as it was.
-    fn send(&self, client: &Http, manager: &str, dry_run: bool) -> Answer {
-        let mut query = Vec::new();
-        if dry_run {
-            query.push("dryRun=All".to_owned());
-        }
+    /// Sends the change as a dry run: the guard is asked all the same, and the next change finds the cluster unchanged.
+    fn rehearse(&self, client: &Http, manager: &str) -> Answer {
+        self.send(client, manager, vec!["dryRun=All".to_owned()])
+    }
+
+    /// Sends the change.
+    fn make(&self, client: &Http, manager: &str) -> Answer {
+        self.send(client, manager, Vec::new())
+    }
+
+    fn send(&self, client: &Http, manager: &str, mut query: Vec<String>) -> Answer {
         if self.verb != Verb::Delete && !manager.is_empty() {
             query.push(format!("fieldManager={manager}"));
         } else if self.verb == Verb::Patch(PatchKind::Apply) {
@@ -468,7 +474,7 @@ fn patch(what: &'static str, code: &'static str, kind: PatchKind, path: &str, bo
     Change { what, code, denies: true, anonymous: false, verb: Verb::Patch(kind), path: path.to_owned(), body }
 }
 
-/// The field manager with which an identity gives itself away.
+/// The field manager that an identity uses.
 fn tool(identity: &Identity) -> &'static str {
     match identity {
         Identity::GitOps => "argocd-controller",
@@ -503,7 +509,7 @@ fn credential_id(cluster: &ControlPlane, identity: &Identity) -> String {
     answer["status"]["userInfo"]["extra"]["authentication.kubernetes.io/credential-id"][0].as_str().unwrap().to_owned()
 }
 
-/// Put there before the guard came.
+/// Objects that exist before the guard is installed.
 fn add_on_already_there(cluster: &ControlPlane) {
     let path = "/apis/apps/v1/namespaces/kube-system/deployments?fieldManager=kubectl-create";
     let body = workload("Deployment", "kube-system", "log-agent");
@@ -522,7 +528,7 @@ fn workload(kind: &str, namespace: &str, name: &str) -> Value {
     object
 }
 
-/// An object in a namespace of a user's that runs pods of `spec`, and where it is made.
+/// An object in a user's namespace that runs pods of `spec`, and the path at which it is created.
 fn running(kind: &str, spec: &Value) -> (String, Value) {
     let (labels, mut spec) = (json!({"app": "web"}), spec.clone());
     if matches!(kind, "Job" | "CronJob") {

@@ -1,5 +1,5 @@
-//! `kubectl aksarc baseline` on a real API server: recorded while all is well, it tells what came later and what was
-//! put back, which managedFields alone cannot.
+//! `kubectl aksarc baseline` on a real API server: a baseline recorded at a known-good time shows changes since then,
+//! and values that were put back, which managedFields alone cannot.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
@@ -21,7 +21,7 @@ fn a_baseline_shows_what_was_removed_and_settles_what_was_put_back() {
     let same = plugin(&cluster, &["baseline", "diff", &baseline]);
     assert!(same.stdout.starts_with("as recorded on"), "{}{}", same.stdout, same.stderr);
 
-    // A system label is removed: no trace is left but the baseline.
+    // A system label is removed: only the baseline shows it.
     kubectl(&cluster, &["label", "node", NODE, "node.kubernetes.io/instance-type-"]);
     assert_eq!(found(&check(&cluster, &["--only", "AA201"])), Vec::<String>::new());
     let report = check(&cluster, &["--only", "AA201", "--baseline", &baseline]);
@@ -31,7 +31,8 @@ fn a_baseline_shows_what_was_removed_and_settles_what_was_put_back() {
     fix(&cluster, &report);
     assert_eq!(found(&check(&cluster, &["--only", "AA201", "--baseline", &baseline])), Vec::<String>::new());
 
-    // A managed component is changed and set back: its fields are a person's now, which a baseline knows to be right.
+    // A managed component is changed and set back: its fields are a person's now, and the baseline knows them to be
+    // right.
     let image = |tag: &str| format!("deployment/coredns coredns=registry.k8s.io/coredns/coredns:{tag}");
     let before = image_of(&cluster);
     let words = image("v0.0.1");
@@ -41,8 +42,8 @@ fn a_baseline_shows_what_was_removed_and_settles_what_was_put_back() {
     assert_eq!(found(&check(&cluster, &["--only", "AA301", "--baseline", &baseline])).len(), 1);
     let back = format!("coredns={before}");
     kubectl(&cluster, &["set", "image", "--namespace=kube-system", "deployment/coredns", &back]);
-    // The pods are described again as the platform described them, which its earlier revision tells; until their controller has
-    // taken them away, pods with the other image show it too.
+    // The pod template is the platform's again, which its earlier revision shows; until their controller has removed
+    // them, pods with the other image are found too.
     let put_back = wait::until("the pods of before", Duration::from_secs(30), || {
         let report = check(&cluster, &["--only", "AA301"]);
         if found(&report).is_empty() { Ok(report) } else { Err(report["findings"].to_string()) }
@@ -65,7 +66,7 @@ fn a_baseline_shows_what_was_removed_and_settles_what_was_put_back() {
         assert_eq!(refused.code, Some(2), "{}{}", refused.stdout, refused.stderr);
         assert!(refused.stderr.contains("another cluster"), "{}", refused.stderr);
     }
-    // To record and to compare, reading is enough.
+    // The right to read is enough for recording and comparing.
     for event in cluster.audit_events().unwrap().iter().filter(|event| event.user_agent.starts_with("kubectl-aksarc")) {
         assert!(matches!(&*event.verb, "get" | "list"), "{} {}", event.verb, event.request_uri);
     }

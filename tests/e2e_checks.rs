@@ -1,4 +1,4 @@
-//! The tests that only look at sample clusters, in one program, so that the clusters are shared.
+//! The tests that only read sample clusters, in one program, so that the clusters are shared.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 

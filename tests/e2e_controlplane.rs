@@ -1,4 +1,4 @@
-//! The harness itself: what it promises, every other end-to-end test builds on.
+//! The harness itself, on which every other end-to-end test rests.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 static PLAIN: Shared = Shared::new(|| ControlPlane::start(Kubernetes::NEWEST).unwrap());
 
 #[test]
-fn it_says_which_version_it_is() {
+fn the_server_reports_its_version() {
     let answer = PLAIN.lease().http(&Identity::Person).unwrap().get("/version").unwrap();
     assert_eq!(answer.object().unwrap()["gitVersion"], Kubernetes::NEWEST.git_version());
 }

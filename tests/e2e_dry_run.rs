@@ -1,4 +1,4 @@
-//! `kubectl aksarc dry-run` against a real API server: it says what the guard will say, and changes nothing.
+//! `kubectl aksarc dry-run` against a real API server: it predicts the guard's answer, and changes nothing.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
@@ -8,7 +8,7 @@ use aksarc_tests::guard::Guard;
 use aksarc_tests::{ControlPlane, Finished, Identity, product, samples};
 use serde_json::{Value, json};
 
-/// What is said before the guard is there is what the guard then does, for everybody and every verb.
+/// A dry run before the guard is installed predicts its answer, for every identity and verb.
 #[test]
 fn a_dry_run_says_what_the_guard_then_says() {
     let cluster = samples::start("healthy-azure-local").unwrap();
@@ -25,7 +25,8 @@ fn a_dry_run_says_what_the_guard_then_says() {
     assert!(!guard.webhooks.is_empty());
     for (identity, arguments, codes, word, code) in said {
         let what = format!("{identity:?} {arguments:?}");
-        // The same command, by the real kubectl, to the real guard; as a dry run, so that the next finds all as it was.
+        // The real kubectl sends the same command to the real guard, as a dry run, so that the next finds the cluster
+        // unchanged.
         let mut real = arguments.to_vec();
         real.push("--dry-run=server");
         let real = cluster.kubectl_with(&identity, real, ADD_ON).unwrap();
@@ -51,11 +52,11 @@ fn a_dry_run_says_what_the_guard_then_says() {
             }
             other => panic!("{what}: {other}"),
         }
-        // And once the guard is there, the dry run goes through it and still says the same.
+        // With the guard installed, the dry run passes through it and gives the same answer.
         let again = dry_run(&cluster, &identity, arguments);
         let report = report(&again);
         assert_eq!(self::codes(&report), codes, "{what}: {}", again.stdout);
-        // What is refused although nothing in it voids support is refused by something, and that is the guard now.
+        // A denial without a finding that voids support is a refusal by the guard, which is installed now.
         let refused_now = word == "deny" && code == Some(0);
         let code = if refused_now { Some(6) } else { code };
         assert_eq!(again.code, code, "{what}: {}{}", again.stdout, again.stderr);
@@ -73,22 +74,22 @@ fn exit_codes_tell_who_refused() {
     );
     assert_eq!(run(&Identity::Person, &["label", "deployment", "nowhere", "team=a", "-n", "shop"]).code, Some(6));
     assert_eq!(run(&Identity::Person, &["drain", NODE]).code, Some(2));
-    // Nobody may: the missing right is named.
+    // An identity without rights: the missing right is named.
     let refused = run(&Identity::user("bob"), &["label", "node", NODE, "contoso.example/a=b"]);
     assert_eq!(refused.code, Some(6), "{}{}", refused.stdout, refused.stderr);
     let all = format!("{}{}", refused.stdout, refused.stderr);
     assert!(all.contains("nodes") && all.contains("get"), "{all}");
-    // Something else refuses what would be lawful.
+    // Another webhook refuses a lawful change.
     let labels = r#"{"metadata":{"labels":{"contoso.example/a":"not valid!"}}}"#;
     let invalid = run(&Identity::Person, &["patch", "node", NODE, "--type=merge", "--patch", labels]);
     assert_eq!(invalid.code, Some(6), "{}{}", invalid.stdout, invalid.stderr);
     only_dry(&cluster);
 }
 
-/// Which extensions there are and which addresses are managed, no guard knows; a dry run asks, and no more than it has
-/// to.
+/// A guard does not know the installed extensions and the managed addresses. A dry run looks them up, and only where it
+/// has to.
 #[test]
-fn what_is_looked_up_beside_an_object_tells_whose_it_is() {
+fn facts_looked_up_beside_an_object_tell_whose_it_is() {
     let cluster = samples::start("healthy-azure-local").unwrap();
     let create = |object: &str| {
         cluster.kubectl_with(&Identity::Admin, ["create", "-f", "-"], object).unwrap().succeeded().unwrap();
@@ -109,7 +110,7 @@ fn what_is_looked_up_beside_an_object_tells_whose_it_is() {
         assert_eq!(told, [(json!("AA306"), json!("at-risk"), json!(path))], "{}", finished.stdout);
         assert_eq!((finished.code, notes.as_str()), (Some(0), "[]"));
     }
-    // Whoever may not list them hears what could not be seen.
+    // A user who may not list them gets a note on the missing part.
     let carol = Identity::user("carol");
     let rights =
         json!([{"apiGroups": ["apps"], "resources": ["deployments", "deployments/scale"], "verbs": ["get", "patch"]}]);
@@ -127,7 +128,7 @@ fn what_is_looked_up_beside_an_object_tells_whose_it_is() {
         ours.filter(|event| event.request_uri.contains(path)).count()
     };
     assert_eq!(asked("/extensionconfigs"), 3);
-    // An object without a release is not worth a question.
+    // An object without a release needs no request.
     let label = ["label", "deployment", "coredns", "-n", "kube-system", "contoso.example/a=b"];
     dry_run(&cluster, &Identity::Person, &label);
     assert_eq!(asked("/extensionconfigs"), 3);
@@ -268,7 +269,7 @@ fn word(report: &Value) -> String {
     ["deny", "warn"].into_iter().find(|word| words.contains(word)).unwrap_or("allow").to_owned()
 }
 
-/// The API server's own record: nothing the plugin sent could have been stored.
+/// By the API server's own record, nothing that the plugin sent could have been stored.
 fn only_dry(cluster: &ControlPlane) {
     let events = cluster.audit_events().unwrap();
     let ours: Vec<_> = events.iter().filter(|event| event.user_agent.starts_with("kubectl-aksarc")).collect();

@@ -1,4 +1,4 @@
-//! `kubectl aksarc dry-run` where groups are served by somebody else's API server: what may be stored is not sent.
+//! `kubectl aksarc dry-run` where aggregated API servers serve groups: no write is sent to one that may store it.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
@@ -8,7 +8,7 @@ use aksarc_tests::extension::{DryRun, Extension, Served};
 use aksarc_tests::{ControlPlane, Finished, Identity, Kubernetes, PatchKind, product};
 use serde_json::{Value, json};
 
-/// It stores whatever it is told, dry run or not.
+/// It stores every write, dry run or not.
 const CARELESS: Served =
     Served { group: "careless.example", version: "v1", kind: "Thing", plural: "things", dry_run: DryRun::Ignored };
 
@@ -30,7 +30,7 @@ fn no_verb_sends_a_write_to_a_server_that_ignores_dry_runs() {
     let extension = Extension::start(&cluster, &[CARELESS, TAKEN]).unwrap();
     define(&cluster, "taken.example", "Gadget", "gadgets");
 
-    // Told directly, it stores: what the plugin sent it would be seen, by the server and by the audit log.
+    // A direct write is stored: a write of the plugin's would show in the server and in the audit log.
     let admin = cluster.http(&Identity::Admin).unwrap();
     let (old, gone) = (format!("{}/old", CARELESS.path()), format!("{}/gone", CARELESS.path()));
     for name in ["old", "gone"] {
@@ -52,10 +52,10 @@ fn no_verb_sends_a_write_to_a_server_that_ignores_dry_runs() {
         let report = is_barred(&finished, "careless.example is served by extension/api");
         assert_eq!(report["requests"], 0, "{arguments:?}");
     }
-    // That there is a definition says nothing: the APIService decides.
+    // The definition alone says nothing: the APIService decides.
     let finished = dry_run(&cluster, &Identity::Person, &["apply", "-f", "-"], &object(&TAKEN, "new"));
     is_barred(&finished, "taken.example is served by extension/api");
-    // For people, in words.
+    // The same as a screen.
     let mut command = cluster.command(&Identity::Person, &product::plugin().unwrap()).unwrap();
     let screen = Finished::run(command.args(["dry-run", "label", "things/old", "team=a"]), None).unwrap();
     assert_eq!(screen.code, Some(5), "{screen:?}");
@@ -96,7 +96,7 @@ fn a_server_that_is_known_to_keep_to_dry_runs_is_sent_them() {
 }
 
 #[test]
-fn whoever_may_not_list_api_services_gets_what_kubernetes_is_known_to_serve_itself() {
+fn a_user_who_may_not_list_api_services_can_rehearse_kubernetes_own_groups() {
     let cluster = ControlPlane::start(Kubernetes::V1_33).unwrap();
     let extension = Extension::start(&cluster, &[CARELESS, CALICO]).unwrap();
     define(&cluster, "shop.example", "Widget", "widgets");
@@ -207,7 +207,7 @@ fn is_barred(finished: &Finished, why: &str) -> Value {
 
 /// The API server's own record: of these groups the plugin has read and nothing else. How often it did.
 fn reads_alone(cluster: &ControlPlane, served: &[Served]) -> usize {
-    // The log is in order: with this in it, all before is in it too.
+    // The log is in order: once it holds this request, it holds all earlier ones.
     cluster.http(&Identity::Admin).unwrap().get("/version?after=dry-runs").unwrap();
     cluster.audit_event("the last request", |event| event.request_uri.ends_with("after=dry-runs")).unwrap();
     let mut reads = 0;

@@ -1,4 +1,4 @@
-//! A dump that the printed script makes with the real kubectl is judged as the cluster itself is.
+//! A dump made by the printed script with the real kubectl gives the same verdict as the cluster itself.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
@@ -9,14 +9,14 @@ use serde_json::Value;
 use crate::{DRIFTED, HEALTHY};
 
 #[test]
-fn a_dump_says_what_the_live_check_says_and_what_it_does_not_hold() {
+fn a_dump_gives_the_findings_of_the_live_check_and_names_its_gaps() {
     for (cluster, code) in [(HEALTHY.lease(), 0), (DRIFTED.lease(), 3)] {
         let desk = Desk::new(&cluster).unwrap();
         let live = report(&desk, "", code);
         record(&desk, "dump", "cat");
         let dumped = report(&desk, "--snapshot dump", code);
         for (one, other) in rules(&live).zip(rules(&dumped)) {
-            // kubectl does not show what certificate it was shown.
+            // kubectl does not record the server's certificate.
             let expected = if one["code"] == "AA606" { "unknown" } else { one["outcome"].as_str().unwrap() };
             assert_eq!(other["outcome"], expected, "{other}");
         }
@@ -26,7 +26,7 @@ fn a_dump_says_what_the_live_check_says_and_what_it_does_not_hold() {
 }
 
 #[test]
-fn a_dump_without_managed_fields_does_not_pass_by_what_it_cannot_tell() {
+fn a_dump_without_managed_fields_is_unknown_for_rules_that_rest_on_them() {
     let cluster: &ControlPlane = &HEALTHY.lease();
     let desk = Desk::new(cluster).unwrap();
     record(&desk, "bare", "sed 's/ --show-managed-fields//'");

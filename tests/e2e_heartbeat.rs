@@ -50,7 +50,7 @@ fn two_guards_and_a_restarted_one_write_once_in_ten_minutes_and_within_their_rig
     verbs.sort_unstable();
     assert_eq!(verbs, ["get", "get", "get", "update"]);
 
-    // The same token can do nothing else.
+    // The token can do nothing else.
     let guard = cluster.http(&account).unwrap();
     let configmaps = format!("/api/v1/namespaces/{NAMESPACE}/configmaps");
     for path in [configmaps.clone(), format!("{configmaps}/guard"), "/api/v1/nodes".to_owned()] {
@@ -89,7 +89,7 @@ fn replicas_take_turns_and_neither_a_restart_nor_another_writer_leaves_a_gap() {
     assert!(runtime.block_on(one.stop()));
     lasts(8);
     let _three = start();
-    // Somebody else writes to the object in between: theirs stays, and so does the record.
+    // Another writer changes the object in between: its change stays, and so does the record.
     let labels = json!({"metadata": {"labels": {"team": "edge"}}});
     let path = format!("/api/v1/namespaces/{NAMESPACE}/configmaps/{NAME}");
     let admin = cluster.http(&Identity::Admin).unwrap();
@@ -98,7 +98,7 @@ fn replicas_take_turns_and_neither_a_restart_nor_another_writer_leaves_a_gap() {
     assert_eq!(admin.get(&path).unwrap().object().unwrap()["metadata"]["labels"]["team"], "edge");
     assert_eq!(record(&cluster).gaps(Timestamp::now()), []);
 
-    // Every write that went through is at least an interval after the one before.
+    // Successful writes are at least an interval apart.
     let ends: Vec<Timestamp> = events_of(&cluster, &account, 8)
         .iter()
         .filter(|event| event.verb == "update" && event.response_status.code == 200)
@@ -136,7 +136,8 @@ fn a_guard_without_rights_answers_reviews_and_says_once_what_it_lacks() {
     assert!(log.contains("listing SupportWaivers: 403"), "{log}");
     assert_eq!(log.matches("ERROR").count(), 0, "{log}");
 
-    // Outside a cluster, without a kubeconfig, it is the same; switched off, it does not even try.
+    // Outside a cluster and without a kubeconfig the result is the same; a guard whose heartbeat is off does not even
+    // try.
     let lost = Guard::replica(&cluster, "lost", Vec::new()).unwrap();
     await_attempt(&lost);
     assert_eq!(outcome(&lost, "no_access"), 1);
@@ -214,7 +215,7 @@ fn a_long_stop_that_all_traces_show_voids_support_and_one_that_a_container_denie
     assert_eq!((&finding["code"], &finding["consequence"]), (&json!("AA603"), &json!("voids")), "{finding}");
     assert_eq!(finding["path"], format!("heartbeat[{}]", &stopped[..10]));
 
-    // One container that ran on: the guard was away, and not the cluster.
+    // One container ran on: the guard was away, not the cluster.
     started("store", &day(0), 0);
     let (code, report) = check();
     assert_eq!((code, &report["rules"][0]["outcome"]), (Some(0), &json!("pass")), "{report}");

@@ -1,4 +1,5 @@
-//! The HTML report in a real Chromium: phone, laptop and paper, light and dark, looked at as people and as axe-core do.
+//! The HTML report in a real Chromium: phone, laptop and paper, light and dark, examined by measurements and by
+//! axe-core. Pictures and PDFs of every page are kept in `target/html-screenshots`.
 //!
 //! Pictures and PDFs of every page are kept in `target/html-screenshots`.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
@@ -17,7 +18,7 @@ use kubectl_aksarc::formats::html;
 
 use look::{Look, Looker};
 
-/// Every report, in every look, without a fault.
+/// Every report is shown without a fault, in every look.
 #[test]
 fn a_page_shows_no_fault_in_any_look() {
     let mut browser = Browser::start().unwrap();
@@ -45,7 +46,7 @@ fn the_same_report_gives_the_same_bytes() {
     }
 }
 
-/// Whoever has one fault on 2,000 nodes gets a page that loads and reads like any other.
+/// A page about one fault on 2,000 nodes loads and reads like any other.
 #[test]
 fn two_thousand_nodes_with_one_fault_are_a_small_page() {
     let page = html::page(&reports::two_thousand());
@@ -54,7 +55,7 @@ fn two_thousand_nodes_with_one_fault_are_a_small_page() {
     assert!(page.contains("2,000 nodes") && page.contains("all in the JSON report"));
 }
 
-/// Each sort of fault that is looked for is found on a page that has it, and none on one that has none.
+/// Each sort of fault is found on a page that has it, and on no page without it.
 #[test]
 fn every_sort_of_fault_is_found_where_it_is() {
     let mut browser = Browser::start().unwrap();

@@ -1,5 +1,5 @@
-//! Installing, configuring, upgrading and removing the guard with the commands of README: nothing that is configured is
-//! lost on the way, and the protection of its webhook configuration stands in nobody's way who opens it first.
+//! Installing, configuring, upgrading and removing the guard with the commands of README: no configuration is lost, and
+//! the protection of its webhook configuration permits everything after it is opened.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
@@ -16,13 +16,13 @@ use aksarc_webhook::manifest;
 use serde_json::Value;
 
 #[test]
-fn installing_upgrading_and_removing_keep_what_is_configured() {
+fn installing_upgrading_and_removing_keep_the_configuration() {
     let cluster = ControlPlane::builder(Kubernetes::V1_33).controller_manager().start().unwrap();
     let desk = Desk::new(&cluster).unwrap();
     let [_, install] = readme::blocks("Install").unwrap();
     let admin = |commands: &str| desk.run(&Identity::Admin, commands).unwrap();
 
-    // What the first manifest brought and somebody has changed since stays, whatever is applied over it.
+    // A configuration that somebody changed after the first installation stays, whatever manifest is applied over it.
     admin("kubectl create namespace aksarc-system").succeeded().unwrap();
     cluster.kubectl_with(&Identity::Admin, ["apply", "-f", "-"], FIRST).unwrap().succeeded().unwrap();
     let change =
@@ -68,7 +68,7 @@ fn installing_upgrading_and_removing_keep_what_is_configured() {
     }
 }
 
-/// Those that the Deployment starts it with.
+/// The arguments with which the Deployment starts it.
 fn the_program_knows_its_arguments(cluster: &ControlPlane, desk: &Desk<'_>) {
     let help = desk.run(&Identity::Admin, "aksarc-webhook --help").unwrap();
     let client = cluster.http(&Identity::Admin).unwrap();
@@ -95,7 +95,7 @@ fn the_three_steps(cluster: &ControlPlane, desk: &Desk<'_>, install: &str) {
     let before = configuration(cluster);
     admin(install).succeeded().unwrap();
     assert_eq!(configuration(cluster), before);
-    // What is said of people reaches the API server by the manifest alone.
+    // Settings on people reach the API server only by the manifest.
     fs::write(desk.file("guard-config.yaml"), COMPLETE).unwrap();
     assert!(!webhooks(cluster).to_string().contains(PERSON));
     let installed = admin(&by_manifest);
@@ -139,7 +139,7 @@ fn changing_over_keeps_what_is_trusted(cluster: &ControlPlane, desk: &Desk<'_>, 
     assert_eq!(bundles()[1..], by_hand[1..]);
 }
 
-/// Refused as long as the object is closed, and not half of it lost; done in the two steps.
+/// The manifest is refused as a whole while the object is closed, and applied in the two steps.
 fn upgrade(cluster: &ControlPlane, desk: &Desk<'_>, who: &Identity, install: &str) {
     let [upgrade, _] = readme::blocks("Upgrade and remove").unwrap();
     let (map, before) = (configuration(cluster), webhooks(cluster));
@@ -190,7 +190,7 @@ fn webhooks(cluster: &ControlPlane) -> Value {
     cluster.http(&Identity::Admin).unwrap().get(&path).unwrap().object().unwrap()
 }
 
-/// Whether the controller that looks at the types of policies' expressions has done so and found nothing wrong.
+/// Whether the controller that checks the types of policies' expressions has done so, without a warning.
 fn is_well_typed(policy: &Value) -> bool {
     let (status, seen) =
         (&policy["status"], policy["metadata"]["generation"] == policy["status"]["observedGeneration"]);
@@ -204,7 +204,7 @@ fn kubectl(cluster: &ControlPlane, who: &Identity, arguments: &[&str]) -> Finish
 const POLICIES: &str = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies";
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// The ConfigMap of a first manifest, which had one in any case.
+/// The ConfigMap of the first version's manifest, which always had one.
 const FIRST: &str = "\
 apiVersion: v1
 kind: ConfigMap
@@ -220,7 +220,7 @@ data:
     mode: observe
 ";
 
-/// One that would be missed: with a waiver, and with people of whom the API server has to know.
+/// A configuration whose loss would show: it has a waiver, and people of whom the API server has to know.
 const COMPLETE: &str = "\
 apiVersion: aksarc.dev/v1alpha1
 kind: GuardConfig

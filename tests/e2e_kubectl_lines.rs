@@ -1,5 +1,5 @@
-//! `kubectl aksarc dry-run` does what kubectl does: the same command lines by both, against one API server, whose audit log
-//! says what each of them asked for. And the table of kubectl's flags is that of the real kubectl.
+//! `kubectl aksarc dry-run` does the same as kubectl: both run the same command lines against one API server, whose
+//! audit log shows their requests. The table of kubectl's flags is compared with the real kubectl.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
@@ -58,7 +58,7 @@ fn the_lines_of_kubectl_are_the_same_requests_and_the_same_refusals_here() {
         differences.join("\n")
     );
     assert!(accepted >= ACCEPTED, "kubectl accepts {accepted} of {} lines", lines.len());
-    // For whoever reads the log of a run.
+    // For readers of a run's log.
     eprintln!("{} lines compared, of which kubectl accepts {accepted}; {requests} writes rehearsed", lines.len());
 }
 
@@ -112,7 +112,7 @@ fn directory(cluster: &ControlPlane) -> PathBuf {
     here
 }
 
-/// Runs a line in bash as a user of its own, by whom its requests are found.
+/// Runs a line in bash as a user of its own, by whose name its requests are found.
 fn run(
     cluster: &ControlPlane,
     here: &Path,
@@ -142,18 +142,19 @@ fn events(cluster: &ControlPlane) -> Vec<AuditEvent> {
     cluster.audit_events().unwrap()
 }
 
-/// A write: method, path and query, what was sent, and what came of it.
+/// A write: method, path and query, the body, and the result.
 type Rehearsed = (String, String, Value, u16, Value);
 
 fn writes(events: &[AuditEvent], user: &str) -> Vec<Rehearsed> {
     let own = events.iter().filter(|event| event.impersonated_user.as_ref().is_some_and(|own| own.username == user));
     let writes = own.filter(|event| !matches!(&*event.verb, "get" | "list") && !is_question(event));
-    // A write that is refused changes nothing, and may be refused here before it is sent; that both refuse is compared apart.
+    // A refused write changes nothing, and may be refused here before it is sent; whether both refuse is compared
+    // separately.
     let writes = writes.filter(|event| event.response_status.code < 300 && !is_bookkeeping(event));
     let mut writes: Vec<Rehearsed> = writes
         .map(|event| {
             let sent = event.request_object.clone().unwrap_or_default();
-            // kubectl says it of a delete in the body alone.
+            // In a delete kubectl puts it into the body alone.
             let is_dry_run = event.is_dry_run() || sent["dryRun"] == json!(["All"]);
             assert!(is_dry_run, "{user}: {} {}", event.verb, event.request_uri);
             let sent = without_noise(sent);
@@ -167,7 +168,7 @@ fn writes(events: &[AuditEvent], user: &str) -> Vec<Rehearsed> {
     writes
 }
 
-/// Whether a request asks who somebody is or what one may, and creates nothing.
+/// Whether a request is a question about identity or rights, which creates nothing.
 fn is_question(event: &AuditEvent) -> bool {
     event.object_ref.resource.ends_with("reviews")
 }
@@ -187,7 +188,7 @@ fn sorted(uri: &str) -> String {
     format!("{path}?{}", Vec::from_iter(query).join("&"))
 }
 
-/// An object without what differs from one request to the next although nothing else does.
+/// An object without fields that differ between two equal requests.
 fn without_noise(mut object: Value) -> Value {
     if object["kind"] == "DeleteOptions" {
         return json!({"grace": object["gracePeriodSeconds"], "propagation": object["propagationPolicy"], "dryRun": object["dryRun"]});
@@ -196,7 +197,7 @@ fn without_noise(mut object: Value) -> Value {
         for field in ["creationTimestamp", "deletionTimestamp", "managedFields", "resourceVersion", "uid"] {
             meta.remove(field);
         }
-        // The text is the same, and its spaces are not.
+        // The text is the same apart from its spaces.
         if let Some(Value::String(text)) = meta.get_mut("annotations").and_then(|own| own.get_mut(LAST_APPLIED)) {
             let value: Value = serde_json::from_str(text).unwrap();
             *text = value.to_string();
@@ -208,7 +209,7 @@ fn without_noise(mut object: Value) -> Value {
     object
 }
 
-/// How a line differs, if it does.
+/// The difference between the two runs of a line, if there is one.
 fn difference(theirs: &Finished, ours: &Finished, asked: &[Rehearsed], own: &[Rehearsed]) -> Option<String> {
     let said = |finished: &Finished| format!("{:?}: {}{}", finished.code, cut(&finished.stderr), cut(&finished.stdout));
     if asked != own {
@@ -220,7 +221,7 @@ fn difference(theirs: &Finished, ours: &Finished, asked: &[Rehearsed], own: &[Re
         };
         return Some(format!("  kubectl {}\n{}\n  ours {}\n{}", said(theirs), show(asked), said(ours), show(own)));
     }
-    // A finding outweighs a refusal in the exit code, so whether anything is refused stands in the result.
+    // A finding outweighs a refusal in the exit code, so the refusal is read from the result.
     let report: Option<Value> = serde_json::from_str(&ours.stdout).ok();
     let refused = match &report {
         Some(report) => report["changes"].as_array().unwrap().iter().any(|change| !change["refusal"].is_null()),

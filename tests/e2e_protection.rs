@@ -1,4 +1,5 @@
-//! The policy that `aksarc-webhook manifest --protection` prints, on a real API server: what it stops, and its way out.
+//! The policy that `aksarc-webhook manifest --protection` prints, on a real API server: the requests that it refuses,
+//! and its way out.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
@@ -30,7 +31,7 @@ fn a_protected_configuration_is_opened_first_and_changed_then() {
     }
     nobody_answers_for_a_managed_service(&cluster);
     the_platform_and_whom_the_configuration_names_pass(&cluster);
-    // No policy is asked about its own binding.
+    // The API server asks no policy about its own binding.
     let binding = ["delete", "validatingadmissionpolicybinding", protection::POLICY];
     kubectl(&cluster, &ops, &binding).succeeded().unwrap();
     wait::until("the policy to be gone", LIMIT, || {
@@ -40,7 +41,7 @@ fn a_protected_configuration_is_opened_first_and_changed_then() {
     .unwrap();
 }
 
-/// The requests that are refused while the object is closed, and stay without effect.
+/// The requests that are refused without effect while the object is closed.
 fn nothing_else_passes(cluster: &ControlPlane, who: &Identity) {
     let client = cluster.http(who).unwrap();
     let before = get(&client, GUARD);
@@ -61,10 +62,10 @@ fn nothing_else_passes(cluster: &ControlPlane, who: &Identity) {
             format!("open it by kubectl annotate {kind} {name} aksarc.dev/open=\"REASON\" in a request of its own");
         assert!(tried.stderr.contains(&way), "{arguments:?}: {}", tried.stderr);
     }
-    // A dry run, since it would really delete the one that nobody protects.
+    // A dry run, since the unprotected object would really be deleted.
     assert!(refused(&kubectl(cluster, who, &["delete", GUARD.0, "--all", "--dry-run=server"])));
     kubectl(cluster, who, &["label", OWN.0, OWN.1, "a=b", "--dry-run=server"]).succeeded().unwrap();
-    // What rides along with the reason, in every part that a change can be about.
+    // A change beside the reason is refused, in every part of the object.
     let uid = "1c1b4c2e-5a37-4c8f-9a6e-5d3f0f4f8d11";
     for mut change in [
         json!({"webhooks": []}),
@@ -101,7 +102,7 @@ fn the_way_out_works(cluster: &ControlPlane, desk: &Desk<'_>, who: &Identity) {
             && event.annotations.get("protection.guard.aksarc.dev/open").is_some_and(|reason| reason == "REASON")
     };
     cluster.audit_event("the reason in the audit log", recorded).unwrap();
-    // Another reason, and any other change; the other object is as protected as before.
+    // Another reason, and any other change; the other object stays protected.
     annotate("aksarc.dev/open=another").succeeded().unwrap();
     for arguments in [
         vec!["label", GUARD.0, GUARD.1, "a=b"],
@@ -124,7 +125,7 @@ fn the_way_out_works(cluster: &ControlPlane, desk: &Desk<'_>, who: &Identity) {
     assert_eq!(client.get(&path(GUARD)).unwrap().code, 404);
 }
 
-/// No webhook is asked about endpoints: the second policy stands for the guard there.
+/// No webhook is asked about endpoints, so the second policy stands in for the guard.
 fn nobody_answers_for_a_managed_service(cluster: &ControlPlane) {
     let slices = "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices?dryRun=All";
     let slice = |service: &str| {

@@ -1,4 +1,5 @@
-//! Every command of README.md does what README.md says, typed into bash in a clean clone, one after the other.
+//! Every command of README.md does what README.md says: the test types them into bash in a clean clone, one after the
+//! other.
 //!
 //! A new command needs nothing here, unless it ends with another code than 0 or cannot be run.
 
@@ -88,7 +89,7 @@ fn every_command_does_what_the_readme_says() {
 }
 
 #[test]
-fn what_is_listed_here_stands_in_the_readme() {
+fn commands_listed_here_stand_in_the_readme() {
     let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
     let commands = commands::parse(&readme).unwrap();
     assert_eq!(LISTED.stale(&readme, &commands), [""; 0]);
@@ -137,7 +138,7 @@ fn a_screen_shows_all_but_what_it_leaves_out() {
 }
 
 #[test]
-fn what_fits_no_command_is_stale() {
+fn an_entry_without_a_command_is_stale() {
     let commands = [Command { text: "make   # code 1".to_owned(), screen: None }];
     let stale = |command: &'static str, reason: &'static str, words: &'static str| {
         let (excepted, ends) = ([Excepted { command, reason }], [Ends { command, code: 1, words }]);
@@ -155,7 +156,7 @@ fn what_fits_no_command_is_stale() {
     );
 }
 
-/// The cluster that the commands meet.
+/// The cluster for the commands.
 const SAMPLE: &str = "healthy-azure-local";
 
 /// The time between two plays of the kubelets while a command runs.

@@ -1,5 +1,5 @@
-//! `report publish` on a real API server: with exactly its roles it writes its two objects, and without them it says what
-//! is missing.
+//! `report publish` on a real API server: with its roles alone it writes its two objects, and without them it names the
+//! missing right.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
@@ -69,7 +69,7 @@ fn a_result_is_published_with_its_two_roles_and_nothing_else() {
     let kept: Value = serde_json::from_str(map["data"]["result.json"].as_str().unwrap()).unwrap();
     let saved: Value = serde_json::from_str(&std::fs::read_to_string(&result).unwrap()).unwrap();
     assert_eq!((kept, &map["data"]["verdict"]), (saved, &json!("outside")));
-    // What the format prints is the same object, and one more publication changes neither.
+    // The format prints the same object, and publishing it again changes neither.
     let printed = plugin(&cluster, &publisher, &["report", result.to_str().unwrap(), "-o", "openreports"]);
     let printed: Value = serde_json::from_str(&printed.stdout).unwrap();
     assert_eq!((&report["results"], &report["summary"]), (&printed["results"], &printed["summary"]));
@@ -77,7 +77,7 @@ fn a_result_is_published_with_its_two_roles_and_nothing_else() {
     for (path, before) in [(REPORT, &report), (MAP, &map)] {
         assert_eq!(get(&cluster, path)["metadata"]["resourceVersion"], before["metadata"]["resourceVersion"], "{path}");
     }
-    // The fields are this program's, and no later result is mixed with an earlier one.
+    // This program owns the fields, and a later result replaces an earlier one as a whole.
     let managers = report["metadata"]["managedFields"].as_array().unwrap();
     assert!(
         matches!(&managers[..], [one] if one["manager"] == "kubectl-aksarc" && one["operation"] == "Apply"),
@@ -88,7 +88,7 @@ fn a_result_is_published_with_its_two_roles_and_nothing_else() {
     let report = get(&cluster, REPORT);
     assert_eq!((&report["summary"]["fail"], get(&cluster, MAP)["data"]["exitCode"].clone()), (&json!(0), json!("0")));
 
-    // Another namespace is not within the rights, and one that is not there cannot be.
+    // The rights do not cover another namespace, nor one that does not exist.
     let elsewhere = publish(&["--namespace", "default"]);
     assert_eq!(elsewhere.code, Some(1));
     let words = "Published was the ClusterReport, but not the ConfigMap";
@@ -96,7 +96,7 @@ fn a_result_is_published_with_its_two_roles_and_nothing_else() {
     let missing = ["report", "publish", result.to_str().unwrap(), "--namespace", "nowhere"];
     let missing = plugin(&cluster, &Identity::Admin, &missing);
     assert!(missing.stderr.contains("create the namespace, or name another one"), "{}", missing.stderr);
-    // Nor is anything else.
+    // They cover nothing else.
     let client = cluster.http(&publisher).unwrap();
     for path in [REPORT, MAP, "/api/v1/namespaces/aksarc-system/configmaps"] {
         assert_eq!(client.get(path).unwrap().code, 403, "{path}");

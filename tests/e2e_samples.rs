@@ -1,4 +1,4 @@
-//! The sample clusters are what they claim to be, down to the traces in managedFields.
+//! The sample clusters match their descriptions, down to the traces in managedFields.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
@@ -74,8 +74,8 @@ fn each_change_of_the_drifted_cluster_left_its_trace() {
 
     let dns = system("/apis/apps/v1/deployments/coredns");
     assert_eq!((&dns["spec"]["replicas"], dns["status"]["replicas"].as_u64()), (&0.into(), None));
-    // Zero is not written out, so that scaling to it takes the field from its owner and gives it to
-    // nobody: the only trace is the absence.
+    // A zero is not serialized, so that scaling to it takes the field from its owner and gives it to nobody: its
+    // absence is the only trace.
     assert_eq!(writers_of(&dns, &["f:spec", "f:replicas"]), []);
     let proxy = system("/api/v1/configmaps/kube-proxy");
     let mode = writer_of(&proxy, &["f:data", "f:config.conf"]);
@@ -175,7 +175,7 @@ fn assert_later(object: &Value, writer: &Writer, manager: &str) {
     assert!(&*writer.time > created, "{writer:?} is not after {created}");
 }
 
-/// No tool of a person's has written here, whatever Helm did for the Arc agents.
+/// No tool of a person's has written here, apart from Helm's writes for the Arc agents.
 fn assert_no_person(object: &Value) {
     assert_eq!(person(object), None, "{}", name(object));
 }

@@ -32,7 +32,7 @@ fn lawful_oddities_are_neither_outside_nor_at_risk() {
     let cluster = samples::start("lawful-oddities").unwrap();
     let finished = check(&cluster, &Identity::Person, &AZURE_LOCAL);
     let report = report(&finished);
-    // Information is allowed, and so is what the policy leaves to the user: a log agent, products of third parties.
+    // Information is allowed, and so are a log agent and third-party products, which the policy leaves to the user.
     for weight in ["voids", "at-risk", "unknown", "waived"] {
         assert_eq!(report["summary"][weight], 0, "{weight}: {} {}", report["findings"], report["rules"]);
     }
@@ -49,7 +49,7 @@ fn a_drifted_cluster_shows_exactly_its_violations_and_who_made_them() {
     let live = report(&finished);
     assert_eq!(live["verdict"], "outside");
     assert_eq!(found(&live), expected());
-    // Whoever is accused was seen doing it, at a time.
+    // Every accusation names the writer and the time.
     for finding in live["findings"].as_array().unwrap() {
         let by_hand = ["AA201", "AA204", "AA205", "AA207", "AA301"].contains(&finding["code"].as_str().unwrap());
         let seen = finding["evidence"].as_array().unwrap().iter().any(|evidence| {
@@ -61,7 +61,7 @@ fn a_drifted_cluster_shows_exactly_its_violations_and_who_made_them() {
     }
     only_read(&cluster, &Identity::Person);
 
-    // A recording says the same, as a directory and as an archive.
+    // A recording gives the same result, as a directory and as an archive.
     for name in ["recording", "recording.tar.gz"] {
         let recording = cluster.directory().join(name);
         let finished = plugin(&cluster, &Identity::Person, &["snapshot", "-o", recording.to_str().unwrap()]);
@@ -114,7 +114,7 @@ fn the_shipped_role_is_all_that_a_complete_check_needs() {
     cluster.kubectl(&Identity::Admin, ["apply", "-f", role]).unwrap().succeeded().unwrap();
     let auditor = Identity::user("auditor@contoso.example");
     cluster.bind(&auditor, "aksarc-reader").unwrap();
-    // A binding takes a moment to count.
+    // A binding takes effect after a moment.
     let complete = wait::until("a complete check", Duration::from_secs(30), || {
         let finished = check(&cluster, &auditor, &AZURE_LOCAL);
         if finished.code == Some(0) { Ok(finished) } else { Err(format!("{}{}", finished.stdout, finished.stderr)) }

@@ -1,5 +1,5 @@
 //! `SupportWaiver` objects on a real API server: its schema refuses bad ones, checks count the good ones to the second,
-//! and the guard admits what they are for.
+//! and the guard admits the changes that they cover.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
@@ -50,7 +50,7 @@ fn waivers_of_the_cluster_are_checked_by_its_schema_and_counted_to_the_second() 
         assert!(finished.stderr.contains("waiver w-2 does not count: AA401 voids support, so a ticket is required"));
     }
 
-    // Whoever may not read them hears so, and nothing is checked.
+    // A user who may not read them gets an error, and nothing is checked.
     let reader = Identity::user("waiver-auditor");
     let refused = list(&cluster, &reader);
     assert_eq!(refused.code, Some(1), "{}{}", refused.stdout, refused.stderr);
@@ -65,7 +65,7 @@ fn waivers_of_the_cluster_are_checked_by_its_schema_and_counted_to_the_second() 
         listed["items"].as_array().unwrap().iter().map(|item| item["status"].as_str().unwrap()).collect();
     assert_eq!(states, ["valid", "invalid"]);
 
-    // What kubectl prints of them is a file of waivers.
+    // kubectl's output of them is a file of waivers.
     let printed = cluster.kubectl(&Identity::Admin, ["get", "supportwaivers", "-o", "yaml"]).unwrap();
     let file = cluster.directory().join("waivers.yaml");
     std::fs::write(&file, printed.succeeded().unwrap()).unwrap();
@@ -73,7 +73,7 @@ fn waivers_of_the_cluster_are_checked_by_its_schema_and_counted_to_the_second() 
     assert_eq!(checked.code, Some(2), "{}{}", checked.stdout, checked.stderr);
     assert!(checked.stdout.contains("2 waivers, 1 error, "), "{}", checked.stdout);
 
-    // And what `new` prints is an object that the API server takes.
+    // The output of `new` is an object that the API server accepts.
     let words = "waivers new --rule AA201 --kind Node --name moc-l1 --waiver-name w-3 --reason r --ticket t --requested-by alice \
                  --approved-by bob --days 30 --resource";
     let made = plugin(&cluster, &Identity::Person, &words.split_whitespace().collect::<Vec<_>>());
@@ -99,7 +99,7 @@ fn the_guard_admits_what_a_waiver_is_for_until_it_is_deleted() {
     };
     let change = || label(&person, "kubectl-label", "edge-big");
 
-    // A cluster without the resource is nothing to speak of.
+    // A cluster without the resource causes no message.
     await_metric(&guard, "aksarc_cluster_waiver_reads_total{outcome=\"absent\"}", |reads| reads >= 2);
     assert!(!guard.log().contains("waiver"), "{}", guard.log());
     define(&cluster);
@@ -111,7 +111,7 @@ fn the_guard_admits_what_a_waiver_is_for_until_it_is_deleted() {
         "rules": ["AA201"], "match": {"kind": "Node", "name": NODE}, "reason": "the vendor's sizes are renamed", "ticket": "OPS-2",
         "requestedBy": "alice", "approvedBy": "bob", "notBefore": in_days(-1), "expires": in_days(30),
     });
-    // The schema takes it, and the rules do not.
+    // The schema accepts it, and the rules do not.
     let mut no_ticket = own.clone();
     no_ticket.as_object_mut().unwrap().remove("ticket");
     create(&cluster, "w-bad", &no_ticket).succeeded().unwrap();
@@ -123,7 +123,7 @@ fn the_guard_admits_what_a_waiver_is_for_until_it_is_deleted() {
     let admitted = change();
     assert_eq!(admitted.warnings, Vec::<String>::new());
     assert_eq!(admitted.object().unwrap()["metadata"]["labels"][SIZE], "edge-big");
-    // The guard was asked, and says why it let it pass.
+    // The guard was asked, and its answer names the waiver.
     let event = cluster.audit_event("the waived change", |event| {
         event.request_uri.ends_with("fieldManager=kubectl-label") && event.response_status.code == 200
     });
@@ -160,7 +160,7 @@ fn define(cluster: &ControlPlane) {
     .unwrap();
 }
 
-/// 403 can be somebody else's as well: webhook and rule are looked at.
+/// Other parts of the API server answer 403 too, so webhook and rule are compared.
 fn assert_denied(answer: &Answer, guard: &Guard) {
     let status: Value = serde_json::from_str(&answer.body).unwrap();
     assert_eq!((answer.code, &status["reason"]), (403, &json!("Forbidden")), "{status}");

@@ -1,4 +1,4 @@
-//! Files that follow from rules, data and programs are what `cargo xtask generate` writes.
+//! Generated files are up to date with rules, data and programs, as `cargo xtask generate` writes them.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use aksarc_tests::generated::{Stale, stale};

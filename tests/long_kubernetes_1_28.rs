@@ -10,7 +10,7 @@ use serde_json::Value;
 static HEALTHY: Shared = Shared::new(|| samples::start("healthy-windows-server").unwrap());
 
 #[test]
-fn the_api_server_says_which_it_is() {
+fn the_api_server_reports_its_version() {
     let cluster = ControlPlane::start(Kubernetes::V1_28).unwrap();
     let answer = cluster.http(&Identity::Person).unwrap().get("/version").unwrap();
     assert_eq!(answer.object().unwrap()["gitVersion"], Kubernetes::V1_28.git_version());

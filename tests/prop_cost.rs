@@ -31,12 +31,12 @@ use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
 #[test]
-fn a_review_of_what_stands_in_a_namespace_costs_by_the_byte() {
+fn a_review_of_a_namespaced_object_costs_by_the_byte() {
     reviews(|kind| kind.namespaced);
 }
 
 #[test]
-fn a_review_of_what_stands_in_none_costs_by_the_byte() {
+fn a_review_of_a_cluster_scoped_object_costs_by_the_byte() {
     reviews(|kind| !kind.namespaced);
 }
 
@@ -66,7 +66,7 @@ fn reviews(are_meant: fn(&Kind) -> bool) {
 }
 
 #[test]
-fn a_state_costs_by_the_byte_whatever_is_large_in_an_object() {
+fn a_state_costs_by_the_byte_whichever_part_of_an_object_is_large() {
     let now = "2026-06-03T00:00:00Z".parse().unwrap();
     let check =
         Check::new(embedded(), Params { platform: Some(Platform::AzureLocal), record: true, ..Params::at(now) });
@@ -86,7 +86,7 @@ fn a_state_costs_by_the_byte_whatever_is_large_in_an_object() {
 }
 
 #[test]
-fn who_asks_costs_by_the_byte() {
+fn the_user_of_a_review_costs_by_the_byte() {
     let reviewer = reviewer();
     let mut tally = Tally::default();
     let watched = derive::watched(&all_on());

@@ -1,5 +1,5 @@
-//! Whatever words a report holds, its formats say what they should and nothing else: each is read back by a reader of its
-//! kind, and holds no command, link, formula, tag or sample that the words have brought in.
+//! Formats hold the words of a report and nothing else: a reader of its kind reads each back, and finds no command,
+//! link, formula, tag or sample that the words have introduced.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 #[path = "reports/hostile.rs"]

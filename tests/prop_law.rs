@@ -1,6 +1,6 @@
-//! The law that keeps check, dry run and guard one: for every attempted change the guard and the dry run say the same,
-//! a manifest says what its creation says, what the change newly breaks shows in a check of the state after it, and
-//! nothing shows there that the guard did not foresee.
+//! The law that keeps check, dry run and guard one. For every attempted change: guard and dry run agree, a manifest
+//! gives the findings of its creation, every new fault shows in a check of the state after it, and that check shows
+//! nothing new that the guard did not foresee.
 
 #![allow(
     clippy::unwrap_used,
@@ -57,7 +57,7 @@ const ENOUGH: usize = 8;
 const SEED: u64 = 20_261_121;
 
 #[test]
-fn guard_and_dry_run_agree_and_what_breaks_shows_in_the_state_after() {
+fn guard_and_dry_run_agree_and_every_new_fault_shows_in_the_state_after() {
     // The same changes in every run, so that no run fails for what another would not have seen; .ci/long has more seeds.
     let given = std::env::var("AKSARC_LAW_SEEDS").unwrap_or_else(|_| SEED.to_string());
     let seeds: Vec<u64> =
@@ -288,7 +288,8 @@ impl<'w> Law<'w> {
     }
 
     fn shows_in_the_state_after(&self, edit: &Edit, judgement: &Judgement, tally: &mut Tally) {
-        // What a rule says of a state hangs on the lists it reads alone: the others say after the change what they said before.
+        // The judgement of a state by a rule depends on the lists that it reads alone: the others give the same answer
+        // as before.
         let reads = |rule: &&&Rule| rule.reads.iter().any(|read| read.kind == edit.asked.0);
         let rules: Vec<&'static Rule> = catalogue::ALL.iter().filter(reads).copied().collect();
         let key = edit.stored.before.as_ref().or(edit.stored.after.as_ref()).map(key_of).unwrap();
@@ -332,7 +333,7 @@ impl<'w> Law<'w> {
                 }),
             }
         }
-        // Who takes back what somebody did, as far as it shows, is not stopped.
+        // A change that takes back a visible earlier change is not denied.
         let heavy = |findings: &[Finding]| findings.iter().filter(|finding| is_judged(finding)).count();
         if edit.undoes && heavy(&later) < heavy(&earlier) {
             for judged in judgement.judged.iter().filter(|judged| judged.decision == Decision::Deny) {

@@ -1,5 +1,5 @@
-//! A report holds whatever somebody wrote into a cluster or into a saved report: it is read back as it was, and nothing
-//! that is printed from it steers a terminal.
+//! A report may hold any words of a cluster or of a saved report: it is read back unchanged, and no output of it steers
+//! a terminal.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 #[path = "reports/hostile.rs"]

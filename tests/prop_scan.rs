@@ -1,5 +1,5 @@
-//! The shortcut that reads a review comes to the same as the JSON parser: each review is answered twice, once in a form
-//! that the shortcut leaves to the parser, and both answers are the same bytes.
+//! The shortcut that reads a review agrees with the JSON parser: each review is answered twice, once in a form that the
+//! shortcut leaves to the parser, and both answers are the same bytes.
 //!
 //! Objects of every kind that rules judge are changed at random, and their text is written in the many ways in which
 //! JSON can be. No key stands twice in a map: the API server writes reviews from structs and maps.

@@ -1,5 +1,5 @@
-//! What cannot be read as its kind is never denied, and never passes without a mark: it is allowed, counted and noted
-//! in the audit annotations.
+//! A review that cannot be read as its kind is never denied, and never passes without a mark: it is allowed, counted
+//! and noted in the audit annotations.
 //!
 //! Reviews are drawn from objects of every kind that rules judge, with parts of them replaced. Whether an object can be
 //! read as its kind is decided by the types of Kubernetes' own API, which the guard does not use.
@@ -27,7 +27,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 #[test]
-fn what_kubernetes_itself_cannot_read_is_allowed_counted_and_marked() {
+fn an_object_that_kubernetes_itself_cannot_read_is_allowed_counted_and_marked() {
     let mut guard = Asked::new();
     let mut broken = 0;
     let mut wrong = Vec::new();

@@ -1,5 +1,5 @@
-//! The formats of reports, by the validators of those who read them: Microsoft's SARIF multitool, the schema of Jenkins'
-//! JUnit dialect, and promtool.
+//! The formats of reports, checked by the validators of their readers: Microsoft's SARIF multitool, the schema of
+//! Jenkins' JUnit dialect, and promtool.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 #[path = "reports/hostile.rs"]

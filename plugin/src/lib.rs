@@ -1,4 +1,4 @@
-//! kubectl-aksarc: collects what the rules read, hands it to the engine, and shows what came of it.
+//! kubectl-aksarc: reads what the rules need, passes it to the engine, and shows the result.
 //!
 //! `main.rs` holds runtime and exit code; every command is a module in [`commands`]. The other rooms:
 //!

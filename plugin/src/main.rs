@@ -64,7 +64,7 @@ fn main() -> ExitCode {
     }
     ExitCode::from(outcome.unwrap_or_else(|failure| {
         ui.error(&format!("error: {failure}"));
-        // What nobody typed may be what is wrong.
+        // The cause may be a value that nobody typed, from a variable or the configuration file.
         if let Some(note) = configured.filter(|_| failure.code == exit::USAGE && !ui.verbose) {
             ui.error(&format!("note: {note}"));
         }

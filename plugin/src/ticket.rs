@@ -1,4 +1,4 @@
-//! What a support ticket gets: results and snapshots, without the names that are nobody else's business where that is wanted.
+//! The contents of a support ticket: results and snapshots, with pseudonyms for names where they are wanted.
 
 pub(crate) mod changes;
 pub(crate) mod contents;

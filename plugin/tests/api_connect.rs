@@ -1,4 +1,4 @@
-//! Which cluster, as whom, by which way.
+//! The connection: the cluster, the user and the proxy that flags, kubeconfig and environment select.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests: a panic is a failure")]
 
 mod fake;
@@ -24,7 +24,7 @@ fn impersonation_reaches_the_server() {
 }
 
 #[test]
-fn a_token_flag_goes_before_all_else_in_the_kubeconfig() {
+fn a_token_flag_takes_precedence_over_the_kubeconfig() {
     let server = Server::of(Cluster::healthy());
     let program = Program::new();
     program.kubeconfig(
@@ -84,7 +84,7 @@ fn a_credential_plugin_is_run_once() {
     assert!(ran.stderr.contains("cannot start it"), "{}", ran.stderr);
 }
 
-/// A proxy that tunnels wherever it is asked to, to one server.
+/// A proxy that opens a tunnel to one server, whatever address it is asked for.
 fn proxy(server: &Server) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -188,7 +188,7 @@ fn kubeconfigs_of_a_list_are_merged_and_missing_ones_passed_over() {
 }
 
 #[test]
-fn without_a_cluster_the_message_says_what_to_give() {
+fn without_a_cluster_the_message_names_the_missing_flags() {
     let program = Program::new();
     let ran = program.check(&[]).exits(2);
     assert!(ran.stderr.contains("no cluster is configured") && ran.stderr.contains("--kubeconfig"), "{}", ran.stderr);

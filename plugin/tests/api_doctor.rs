@@ -90,7 +90,7 @@ fn the_rights_are_printed_without_a_cluster_and_named_where_they_are_missing() {
 }
 
 #[test]
-fn what_a_dry_run_lists_is_named_and_no_check_needs_it() {
+fn lists_for_dry_runs_are_named_and_no_check_needs_them() {
     let without = |lacking: &'static [&'static str]| {
         let may = move |spec: &Value| {
             let resource = spec["resourceAttributes"]["resource"].as_str().unwrap_or_default();
@@ -127,7 +127,7 @@ fn a_list_that_is_missing_counts_against_those_who_read_that_namespace() {
     let report = doctor(&server(Cluster::healthy(), now(), may)).exits(5).json();
     let details = check(&report, "rights").2;
     assert!(details.contains("configmaps in azure-arc: no") && details.contains("AA306"), "{details}");
-    // It reads those of kube-system alone.
+    // The rule reads those of kube-system alone.
     assert!(!details.contains("AA606"), "{details}");
 }
 
@@ -147,7 +147,7 @@ fn a_server_that_answers_no_reviews_leaves_rights_unknown() {
 }
 
 #[test]
-fn what_versions_calls_old_is_old_for_doctor_too() {
+fn a_table_that_versions_calls_old_is_old_for_doctor_too() {
     let server = server(Cluster::healthy(), now(), |_| true);
     let (state, summary, details) = check(&doctor(&server).exits(0).json(), "data");
     // The table of Windows Server is of 2024.
@@ -225,7 +225,7 @@ fn webhooks_that_break_dry_runs_or_are_not_there_are_named() {
         };
         let slices = |ready: bool| json!({"kind": "EndpointSliceList", "items": [{"endpoints": [{"conditions": {"ready": ready}}]}]});
         match &*request.path {
-            // Who may list and not get is a reader.
+            // A reader may have the right to list and not the right to get.
             "/api/v1/namespaces/shop/services" => match &*request.query["fieldSelector"] {
                 "metadata.name%3Dthere" => Reply::Json(200, services(&["there"])),
                 "metadata.name%3Didle" => Reply::Json(200, services(&["idle"])),

@@ -1,4 +1,5 @@
-//! The dry run against an API server of a few lines on loopback: what is sent, and what becomes of each kind of answer.
+//! The dry run against a small API server on loopback: the requests that it sends, and the result for each kind of
+//! answer.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests may fail the test too")]
 
 use std::io::{Read, Write};
@@ -13,7 +14,7 @@ use aksarc_shared::k8s::user::User;
 use aksarc_shared::verdict::guard::{Preset, Settings};
 use kubectl_aksarc::api::{Connection, SendLimits, Sender};
 use kubectl_aksarc::cli::exit::Failure;
-use kubectl_aksarc::dry_run::edit::{self, MetadataPlace};
+use kubectl_aksarc::dry_run::edit::{self, Existing, MetadataPlace};
 use kubectl_aksarc::dry_run::gate;
 use kubectl_aksarc::dry_run::judge::Support;
 use kubectl_aksarc::dry_run::plan::{GuardAnswer, GuardSource, Plan, PlannedEffect};
@@ -67,7 +68,7 @@ struct Server {
 }
 
 impl Server {
-    /// Answers with what `handler` says, and else as a cluster with a node, a Deployment and a schema.
+    /// Answers with the reply of `handler`, or else as a cluster with a node, a Deployment and a schema.
     fn start(handler: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -88,7 +89,7 @@ impl Server {
         self.seen.lock().unwrap().clone()
     }
 
-    /// Everything that is not a read.
+    /// The requests that are no reads.
     fn writes(&self) -> Vec<Request> {
         self.requests().into_iter().filter(|request| request.method != "GET").collect()
     }
@@ -166,7 +167,7 @@ fn scale(replicas: u32) -> Value {
     json!({"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": "coredns", "namespace": "kube-system"}, "spec": {"replicas": replicas}})
 }
 
-/// APIServices of all that is served here, `handed_over` to a Service and the others not.
+/// An APIService for every group that is served here: those of `handed_over` name a Service, the others do not.
 fn api_services(handed_over: Option<&str>) -> Value {
     let groups = [
         ("", "v1"),
@@ -268,22 +269,22 @@ fn rehearsal(verb: Verb, words: &[&str]) -> Rehearsal {
     }
 }
 
-fn label(edit: &str, overwrite: bool) -> Verb {
+fn label(edit: &str, existing: Existing) -> Verb {
     Verb::Metadata {
         place: MetadataPlace::Labels,
         pairs: edit::pairs(MetadataPlace::Labels, &[edit.to_owned()]).unwrap(),
-        overwrite,
+        existing,
         resource_version: String::new(),
         manager: "kubectl-label".to_owned(),
     }
 }
 
 fn system_label() -> Rehearsal {
-    rehearsal(label("node.kubernetes.io/instance-type=edge-big", true), &["node", "moc-l1"])
+    rehearsal(label("node.kubernetes.io/instance-type=edge-big", Existing::Replace), &["node", "moc-l1"])
 }
 
 fn own_label() -> Rehearsal {
-    rehearsal(label("contoso.com/size=edge", false), &["node/moc-l1"])
+    rehearsal(label("contoso.com/size=edge", Existing::Keep), &["node/moc-l1"])
 }
 
 fn delete(words: &[&str]) -> Rehearsal {
@@ -336,7 +337,7 @@ async fn our_guards_denial_is_told_with_the_same_findings() {
 }
 
 #[tokio::test]
-async fn a_denied_strategic_patch_is_reckoned_with_the_servers_schema() {
+async fn a_denied_strategic_patch_is_computed_with_the_servers_schema() {
     let server = Server::start(|request| {
         let deny = "admission webhook \"workloads.guard.aksarc.dev\" denied the request: AA301";
         request.is("PATCH", COREDNS).then(|| fails(403, "Forbidden", deny))
@@ -345,7 +346,7 @@ async fn a_denied_strategic_patch_is_reckoned_with_the_servers_schema() {
     let [finding] = &report.changes[0].findings[..] else { panic!("{report:?}") };
     assert_eq!((finding.code.as_str(), &*finding.path), ("AA301", "spec.template.spec.containers[name=coredns].image"));
     assert!(server.requests().iter().any(|request| request.target == "/openapi/v3/apis/apps/v1?hash=1"));
-    // Without a schema the denial's own causes fill in what was not reckoned.
+    // Without a schema, the causes of the denial supply the findings that were not computed.
     let blind = Server::start(|request| match (request.method.as_str(), request.path()) {
         ("GET", "/openapi/v3") => Some(fails(404, "NotFound", "no")),
         ("PATCH", COREDNS) => {
@@ -438,7 +439,7 @@ async fn a_delete_without_the_right_to_read_is_sent_and_called_inconclusive() {
 }
 
 #[tokio::test]
-async fn deletes_are_judged_by_what_is_there() {
+async fn deletes_are_judged_by_the_existing_object() {
     let server = Server::start(|_| None);
     let report = server.run(&delete(&["deploy", "coredns"])).await.unwrap();
     assert_eq!((report.exit_code, report.changes[0].findings[0].code.as_str()), (3, "AA302"));
@@ -451,7 +452,7 @@ async fn deletes_are_judged_by_what_is_there() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_exit_6_unless_it_may_be_missing() {
+async fn a_missing_object_is_exit_6_unless_it_may_be_missing() {
     let server = Server::start(|_| None);
     let report = server.run(&delete(&["node", "gone"])).await.unwrap();
     assert_eq!((report.exit_code, report.requests), (6, 0));
@@ -462,13 +463,15 @@ async fn what_is_not_there_is_exit_6_unless_it_may_be_missing() {
 }
 
 #[tokio::test]
-async fn what_kubectl_refuses_itself_is_never_sent() {
+async fn changes_that_kubectl_itself_refuses_are_never_sent() {
     let server = Server::start(|_| None);
-    let report =
-        server.run(&rehearsal(label("node.kubernetes.io/instance-type=x", false), &["node", "moc-l1"])).await.unwrap();
+    let report = server
+        .run(&rehearsal(label("node.kubernetes.io/instance-type=x", Existing::Keep), &["node", "moc-l1"]))
+        .await
+        .unwrap();
     assert_eq!((report.exit_code, report.requests), (6, 0));
     assert_eq!(report.changes[0].refusal.as_ref().unwrap().who, Refuser::Kubectl);
-    let unknown = server.run(&rehearsal(label("a=b", false), &["nodez", "moc-l1"])).await.unwrap_err();
+    let unknown = server.run(&rehearsal(label("a=b", Existing::Keep), &["nodez", "moc-l1"])).await.unwrap_err();
     assert_eq!(unknown.code, 2);
     assert!(unknown.to_string().contains("did you mean \"nodes\"?"), "{unknown}");
 }
@@ -529,7 +532,7 @@ async fn lists_are_followed_and_each_object_rehearsed() {
     let choice = Choice { selector: "a=b".to_owned(), ..Choice::default() };
     let selected = Rehearsal {
         targets: Targets::Arguments { words: vec!["nodes".to_owned()], choice },
-        ..rehearsal(label("x=y", false), &[])
+        ..rehearsal(label("x=y", Existing::Keep), &[])
     };
     let report = server.run(&selected).await.unwrap();
     assert_eq!((report.exit_code, report.requests, report.counts.change), (0, 1, 1));
@@ -563,7 +566,7 @@ async fn a_slow_server_ends_in_time_with_exit_1() {
 }
 
 #[tokio::test]
-async fn who_we_are_falls_back_to_the_kubeconfig() {
+async fn the_identity_falls_back_to_the_kubeconfig() {
     let server =
         Server::start(|request| request.path().contains("authentication.k8s.io").then(|| fails(404, "NotFound", "no")));
     let report = server.run(&system_label()).await.unwrap();
@@ -609,15 +612,15 @@ async fn a_subresource_that_another_program_may_answer_is_not_rehearsed() {
 }
 
 #[tokio::test]
-async fn who_serves_a_group_is_asked_right_before_the_first_write_and_anew_when_that_is_old() {
+async fn the_servers_of_groups_are_listed_right_before_the_first_write_and_again_when_the_list_is_old() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
-    // Asked before the review, and before each of two writes: by the last time somebody has handed the group over.
+    // The list is read before the review and before each of two writes; by the last time, the group was handed over.
     let server = Server::start(move |request| {
         let times = if request.is("GET", API_SERVICES) { count.fetch_add(1, Ordering::Relaxed) } else { return None };
         Some(ok(&api_services((times >= 2).then_some("apps"))))
     });
-    let twice = rehearsal(label("contoso.com/size=edge", false), &["deploy/coredns", "deploy/coredns"]);
+    let twice = rehearsal(label("contoso.com/size=edge", Existing::Keep), &["deploy/coredns", "deploy/coredns"]);
     let report = server.run(&Rehearsal { fresh: Duration::ZERO, ..twice.clone() }).await.unwrap();
     assert_eq!((report.requests, asked.load(Ordering::Relaxed)), (1, 3));
     let barred = "cannot be rehearsed on this server: apps is served by shop/api";
@@ -637,7 +640,8 @@ async fn who_serves_a_group_is_asked_right_before_the_first_write_and_anew_when_
 async fn a_write_that_is_put_off_goes_through_the_gate_again() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
-    // Asked before the review, before the write, and once more after the wait: by then somebody has the group.
+    // The list is read before the review, before the write, and again after the wait; by then the group was handed
+    // over.
     let server = Server::start(move |request| {
         if request.is("PATCH", COREDNS) {
             let headers = "Retry-After: 0\r\n".to_owned();
@@ -646,7 +650,7 @@ async fn a_write_that_is_put_off_goes_through_the_gate_again() {
         let times = if request.is("GET", API_SERVICES) { count.fetch_add(1, Ordering::Relaxed) } else { return None };
         Some(ok(&api_services((times >= 2).then_some("apps"))))
     });
-    let label = rehearsal(label("contoso.com/size=edge", false), &["deploy/coredns"]);
+    let label = rehearsal(label("contoso.com/size=edge", Existing::Keep), &["deploy/coredns"]);
     let report = server.run(&Rehearsal { fresh: Duration::ZERO, ..label }).await.unwrap();
     let barred = "cannot be rehearsed on this server: apps is served by shop/api";
     assert_eq!((report.exit_code, &*report.changes[0].not_rehearsed), (5, barred));

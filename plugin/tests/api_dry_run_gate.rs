@@ -1,4 +1,5 @@
-//! Which writes a dry run sends: none to a server that may store it, by the API server's own word on who serves what.
+//! The gate of a dry run: a write is sent only to a server that stores nothing of it, according to the API server's own
+//! list of servers.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests: a panic is a failure")]
 
 mod fake;
@@ -6,16 +7,16 @@ mod fake;
 use fake::{Program, Ran, Reply, Request, Server, status};
 use serde_json::{Value, json};
 
-/// What the API server says of who serves what.
+/// The answers of the API server on the servers of groups.
 #[derive(Clone, Copy)]
 enum Says {
     /// APIServices: these groups are handed to a Service, the others are not.
     HandedOver(&'static [&'static str]),
     /// As above, where a second page of the list is read too.
     OnSecondPage(&'static [&'static str]),
-    /// APIServices up to a second page, which is not to be had.
+    /// APIServices whose second page cannot be read.
     FirstPage,
-    /// Nothing of APIServices, and all of CustomResourceDefinitions: that widgets are served at v1.
+    /// No APIServices, and all CustomResourceDefinitions: one says that widgets are served at v1.
     Definitions,
     /// Nothing of either.
     Nothing,
@@ -109,7 +110,7 @@ fn dry_run(server: &Server, arguments: &[&str]) -> Ran {
     program.run(&all)
 }
 
-/// Everything sent that is no read, but for the question who we are.
+/// The requests that are no reads, without the question for the user's identity.
 fn writes(server: &Server) -> Vec<String> {
     let requests = server.requests();
     let writes = requests.iter().filter(|request| request.method != "GET" && !request.path.ends_with("reviews"));
@@ -147,7 +148,7 @@ fn no_verb_sends_a_write_to_a_group_that_is_handed_to_a_service() {
     }
 }
 
-/// The same verbs, where nobody has handed anything over: what keeps them from being sent is the APIService.
+/// The same verbs without a group that is handed over: only the APIService keeps their writes from being sent.
 #[test]
 fn every_verb_sends_its_write_to_a_group_of_kubernetes_own() {
     for arguments in VERBS {
@@ -161,7 +162,7 @@ fn every_verb_sends_its_write_to_a_group_of_kubernetes_own() {
 #[test]
 fn a_change_that_is_not_sent_is_judged_as_given() {
     let server = server(Says::HandedOver(&["apps"]));
-    // What voids support does so whoever serves it.
+    // A change that voids support does so whichever server it goes to.
     let image = r#"[{"op":"replace","path":"/spec/template/spec/containers/0/image","value":"2"}]"#;
     let ran = dry_run(&server, &["patch", "deployments/coredns", "--type=json", "-p", image]).exits(3);
     let change = &ran.json()["changes"][0];
@@ -169,7 +170,7 @@ fn a_change_that_is_not_sent_is_judged_as_given() {
     assert_eq!(change["notRehearsed"], "cannot be rehearsed on this server: apps is served by shop/api");
     assert!(change["notes"].to_string().contains("the rules judged the change as given"), "{change}");
     assert!(!change["notes"].to_string().contains("the server accepted it"), "{change}");
-    // Nothing found in a change as given is no pass.
+    // A change without findings that was judged as given is no pass.
     let report = is_barred(&server, &["label", "deployments/old", "team=a"], "apps is served by shop/api");
     let change = &report["changes"][0];
     assert_eq!((&change["guard"], &change["support"]["after"]), (&json!("unknown"), &json!("not-judged")));
@@ -212,7 +213,7 @@ fn without_api_services_kubernetes_own_groups_and_those_of_definitions_are_rehea
     for (resource, group, missing) in [
         ("widgets.v2.shop.example", "shop.example/v2", "widgets.shop.example at v2"),
         ("gadgets", "shop.example/v1", "gadgets.shop.example at v1"),
-        // On the short list; who serves it is not known for that.
+        // The group is on the short list, but its server is not known.
         ("felixconfigurations", "projectcalico.org/v3", "felixconfigurations.projectcalico.org at v3"),
     ] {
         let why = format!("the server of {group} is not known: {needs}; no CustomResourceDefinition serves {missing}");
@@ -230,7 +231,7 @@ fn without_either_list_kubernetes_own_groups_alone_are_rehearsed() {
 }
 
 #[test]
-fn even_the_question_who_we_are_goes_to_nobody_who_may_store_it() {
+fn even_the_question_for_the_identity_is_not_sent_to_a_server_that_may_store_it() {
     let server = server(Says::HandedOver(&["authentication.k8s.io"]));
     let report = dry_run(&server, &["label", "configmaps/old", "team=a"]).exits(0).json();
     assert_eq!(report["user"]["confirmed"], false);
@@ -238,7 +239,7 @@ fn even_the_question_who_we_are_goes_to_nobody_who_may_store_it() {
 }
 
 #[test]
-fn the_screen_says_why_and_what_was_and_was_not_done() {
+fn the_screen_names_the_reason_and_the_steps_that_were_not_done() {
     let server = server(Says::HandedOver(&["shop.example"]));
     let program = Program::at(&server.url());
     let ran = program.run(&["dry-run", "label", "widgets/old", "team=a", "-n", "shop"]).exits(5);
@@ -256,7 +257,7 @@ fn the_screen_says_why_and_what_was_and_was_not_done() {
 }
 
 #[test]
-fn a_subresource_that_leads_to_a_program_of_somebodys_is_no_argument() {
+fn a_subresource_that_leads_to_another_program_is_refused_as_an_argument() {
     let server = server(Says::HandedOver(&[]));
     let ran = dry_run(&server, &["patch", "configmaps/old", "--subresource=proxy", "-p", "{}"]).exits(2);
     assert!(ran.stderr.contains("proxy") && ran.stderr.contains("status"), "{}", ran.stderr);

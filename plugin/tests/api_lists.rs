@@ -1,4 +1,4 @@
-//! Lists: pages, refusals, expiry, throttling, and servers that do not behave.
+//! Lists: pages, refusals, expiry, throttling, and misbehaving servers.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests: a panic is a failure")]
 
 mod fake;
@@ -17,7 +17,7 @@ fn nodes(request: &Request) -> bool {
     request.path == "/api/v1/nodes"
 }
 
-/// Runs, and holds the run to a time in which no healthy one ends and no hang does.
+/// Runs a command, and fails if it takes longer than any healthy run.
 #[track_caller]
 fn soon(run: impl FnOnce() -> Ran) -> Ran {
     let begun = Instant::now();
@@ -116,7 +116,7 @@ fn paused_machine() -> Value {
         "spec": {"infrastructureRef": {"kind": "AzureStackHCIMachine", "name": "edge-1"}}})
 }
 
-/// A management cluster that serves Cluster API's machines at some versions, and nothing else of it.
+/// A management cluster that serves Cluster API's machines at some versions, and no other kind of its group.
 fn managing(versions: &[&str]) -> Cluster {
     let mut cluster = Cluster::healthy();
     cluster.absent.clear();
@@ -144,7 +144,7 @@ fn of_rule(ran: &Ran, code: &str) -> (String, String, Vec<String>) {
     (text("outcome"), text("reason"), findings.map(object).collect())
 }
 
-/// Runs live and from a snapshot of the same server, which has to come to the same.
+/// Runs live and from a snapshot of the same server, with the same result.
 #[track_caller]
 fn live_and_recorded(server: &Server, only: &str, code: i32) -> Ran {
     let program = Program::at(&server.url());
@@ -167,7 +167,7 @@ fn a_kind_is_read_at_the_version_that_is_served() {
     {
         let server = Server::of(managing(versions));
         let ran = live_and_recorded(&server, "AA209", 3);
-        // The same finding whatever it was read at, so that waivers go on to match.
+        // The finding is the same at every version, so that waivers still match.
         let (outcome, reason, findings) = of_rule(&ran, "AA209");
         assert_eq!((&*outcome, &*reason), ("violated", ""), "{versions:?}");
         let expected = "cluster.x-k8s.io/v1beta1/Machine metadata.annotations[cluster.x-k8s.io/paused]";
@@ -202,7 +202,7 @@ fn a_kind_that_is_served_at_unknown_versions_alone_is_unknown_and_named() {
 
 #[test]
 fn a_group_that_is_served_without_the_kind_holds_none_of_it() {
-    // Somebody runs Cluster API with another provider, at a version of which we know that ours has others.
+    // Kinds of another provider in the same group, also at a version that is none of ours.
     let mut cluster = Cluster::healthy();
     cluster.serve("/apis/infrastructure.cluster.x-k8s.io/v1alpha1/dockermachines", "DockerMachine");
     cluster.serve("/apis/infrastructure.cluster.x-k8s.io/v1beta1/dockermachines", "DockerMachine");
@@ -211,7 +211,7 @@ fn a_group_that_is_served_without_the_kind_holds_none_of_it() {
         of_rule(&live_and_recorded(&server, "AA209", 0), "AA209"),
         ("pass".to_owned(), String::new(), Vec::new())
     );
-    // An alpha API of Kubernetes holds what was made by it, and nothing of the group's other versions.
+    // An alpha API of Kubernetes holds the objects that were made by it, and none of the group's other versions.
     let mut cluster = Cluster::healthy();
     cluster.serve("/apis/certificates.k8s.io/v1beta1/clustertrustbundles", "ClusterTrustBundle");
     let server = Server::of(cluster);
@@ -271,7 +271,7 @@ fn a_list_that_breaks_off_counts_no_object_twice_and_is_no_whole_one() {
 }
 
 #[test]
-fn an_api_server_of_somebodys_that_is_down_ends_no_check() {
+fn an_aggregated_api_server_that_is_down_does_not_end_a_check() {
     let path = "/apis/projectcalico.org/v3/ippools";
     let mut cluster = Cluster::outside();
     cluster.serve(path, "IPPool");
@@ -445,7 +445,7 @@ fn json_that_ends_early_is_no_list() {
 }
 
 #[test]
-fn what_is_no_api_server_is_told_by_its_answer() {
+fn a_server_of_another_kind_is_recognised_by_its_answer() {
     let html = || Reply::Raw(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n<html>log in\x1b[31m</html>".to_vec());
     let portal = Server::start(move |_, _| html());
     assert_failed(Program::at(&portal.url()).check(&[]), &["not from a Kubernetes API server", "<html>log in"]);
@@ -509,7 +509,7 @@ fn compressed_pages_are_read() {
         bytes.extend(body);
         Reply::Raw(bytes)
     });
-    // On loopback none is asked for, so that this name is needed for the client to expect any.
+    // On loopback the client asks for no compression, so the server has to be called by this name.
     let program = Program::at(&format!("http://0.0.0.0:{}", server.address.port()));
     assert_eq!(program.check(&["-o", "json"]).exits(3).json()["cluster"]["nodes"], 3);
     assert!(

@@ -1,4 +1,4 @@
-//! What is asked besides lists: metrics, readiness, served groups, the server's certificate; live and from snapshots.
+//! Requests besides lists: metrics, readiness, served groups, the server's certificate; live and from snapshots.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests: a panic is a failure")]
 
 mod fake;
@@ -29,7 +29,7 @@ fn with(path: &str, code: u16, text: &str) -> Cluster {
     cluster
 }
 
-/// An answer that is none.
+/// An answer of the wrong kind.
 type Misbehave = fn() -> Reply;
 
 const JSON: [&str; 4] = ["-o", "json", "--only", "AA606,AA607,AA701,AA702,AA906"];
@@ -51,7 +51,7 @@ fn every_probe_is_asked_once_and_by_get() {
 }
 
 #[test]
-fn what_no_rule_asks_is_not_asked() {
+fn probes_that_no_rule_reads_are_not_sent() {
     let server = Server::of(Cluster::healthy());
     Program::at(&server.url()).check(&["--only", "AA101"]).exits(0);
     assert!(!server.requests().iter().any(|request| ["/apis", "/metrics", "/readyz"].contains(&&*request.path)));
@@ -67,7 +67,7 @@ fn a_server_that_is_not_ready_has_answered() {
 }
 
 #[test]
-fn what_a_probe_comes_to_never_fails_the_check() {
+fn the_result_of_a_probe_never_fails_the_check() {
     let mut cluster = Cluster::healthy();
     cluster.forbidden.push("/metrics".to_owned());
     cluster.texts.remove("/metrics");
@@ -95,7 +95,7 @@ fn what_a_probe_comes_to_never_fails_the_check() {
 }
 
 #[test]
-fn metrics_of_fifty_megabytes_take_no_memory_to_speak_of() {
+fn metrics_of_fifty_megabytes_take_little_memory() {
     let peak = |cluster: Cluster| {
         let server = Server::of(cluster);
         let program = Program::at(&server.url());
@@ -179,7 +179,7 @@ fn published_authorities_are_judged_the_same_in_a_cluster_and_in_every_form_of_i
     assert_eq!((&finding["path"], &finding["after"]), (&json!("data.client-ca-file"), &json!("2026-06-13T00:00:00Z")));
     assert_eq!(finding["object"]["name"], "extension-apiserver-authentication");
     assert_eq!(finding["evidence"][0]["detail"], "the last to end of 2 certificates");
-    // What is none, and the torn one.
+    // A text that is no certificate, and a torn one.
     let reason = rule(&live, "AA606").1;
     assert!(reason.ends_with("kube-root-ca.crt: it holds no certificate; and 1 more"), "{reason}");
     let dues: Vec<_> = live["clocks"].as_array().unwrap().iter().map(|clock| (&clock["due"], &clock["what"])).collect();
@@ -196,7 +196,7 @@ fn published_authorities_are_judged_the_same_in_a_cluster_and_in_every_form_of_i
     let recorded = "dir/kube-system/configmaps.json";
     let text = program.read(recorded);
     assert!(!text.contains("hunter2") && !text.contains("the next one"), "{text}");
-    // As versions recorded it that kept no certificates.
+    // A snapshot of a version that recorded no certificates.
     let mut list: Value = serde_json::from_str(&text).unwrap();
     for map in list["items"].as_array_mut().unwrap() {
         map.as_object_mut().unwrap().remove("data");
@@ -254,7 +254,7 @@ fn a_release_of_the_host_is_a_word_of_its_maker() {
     for good in ["2602", "2503.0.13"] {
         program.check(&["--platform-release", good]).exits(0);
     }
-    // Of a release of another platform the error says so.
+    // The error on a release of another platform says so.
     for other in ["2019", "22H2", "22h2"] {
         let ran = program.check(&["--platform-release", other]).exits(2);
         assert!(ran.stderr.contains("and --platform is azure-local"), "{}", ran.stderr);

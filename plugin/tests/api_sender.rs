@@ -1,4 +1,4 @@
-//! What all commands do alike when a server is busy, sends too much, or stops in the middle.
+//! The sender, which all commands share: a server that is busy, sends too much, or stops in the middle.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests: a panic is a failure")]
 
 mod fake;
@@ -10,7 +10,7 @@ use kubectl_aksarc::api::{ApiRequest, Connection, RequestFault, SendLimits, Send
 use kubectl_aksarc::screen::progress::Progress;
 use serde_json::json;
 
-/// A command, and a request without which it comes to nothing.
+/// A command, and a request that it cannot do without.
 struct Case {
     arguments: &'static [&'static str],
     path: &'static str,
@@ -24,7 +24,7 @@ const CASES: [Case; 5] = [
     Case { arguments: &["dry-run", "label", "configmap", "settings", "a=b"], path: "/api" },
 ];
 
-/// A cluster that holds what the commands above look for, where `disturb` says nothing else.
+/// A cluster with the objects that the commands above need, except where `disturb` replies.
 fn server(disturb: impl Fn(&Request, usize) -> Option<Reply> + Send + Sync + 'static) -> Server {
     let mut cluster = Cluster::healthy();
     cluster.serve(WAIVERS, "SupportWaiver");
@@ -54,7 +54,7 @@ fn discovery(core: bool) -> serde_json::Value {
     json!({"kind": "APIGroupDiscoveryList", "items": items})
 }
 
-/// Runs a command, which has to end soon, and tells how long it took.
+/// Runs a command, which has to end soon, and returns the time that it took.
 #[track_caller]
 fn run(server: &Server, arguments: &[&str], more: &[&str]) -> (Ran, Duration) {
     let program = Program::at(&server.url());
@@ -64,7 +64,7 @@ fn run(server: &Server, arguments: &[&str], more: &[&str]) -> (Ran, Duration) {
     (ran, begun.elapsed())
 }
 
-/// A reply that is begun, and not ended as long as somebody listens.
+/// A reply that begins and does not end while anybody listens.
 fn begun(length: usize) -> Reply {
     Reply::Hang(format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{{\"kind\":").into_bytes())
 }
@@ -151,7 +151,7 @@ fn a_rehearsal_is_sent_once_where_nobody_knows_how_far_it_got() {
     for reply in [
         || plain(503, "", &status(503, "ServiceUnavailable", "a proxy lost it")),
         || plain(500, "Retry-After: 1\r\n", &status(500, "InternalError", "a proxy lost it")),
-        // Later than anybody waits.
+        // A time beyond any wait.
         || plain(429, "Retry-After: 3600\r\n", &status(429, "TooManyRequests", "a proxy lost it")),
         || b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{\"kind\":".to_vec(),
     ] {

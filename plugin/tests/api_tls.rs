@@ -1,4 +1,4 @@
-//! TLS: which server is believed, and as whom we come.
+//! TLS: the servers that are trusted, and the identity that is presented to them.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests: a panic is a failure")]
 
 mod fake;
@@ -15,7 +15,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObj
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
-/// An authority, and what it signs.
+/// An authority that signs certificates.
 struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
@@ -33,7 +33,7 @@ impl Authority {
     }
 }
 
-/// TLS in front of a server; with `clients`, only for those whose certificate it signed.
+/// TLS in front of a server. With `clients`, it accepts only clients whose certificate that authority signed.
 fn tls(server: &Server, (certificate, key): (String, String), clients: Option<&Authority>) -> SocketAddr {
     let builder = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
@@ -122,7 +122,7 @@ fn a_client_certificate_comes_from_flags_kubeconfig_or_plugin() {
     program.check(&server_flags).exits(0);
 }
 
-/// Of AA606: its outcome, and what was seen.
+/// The outcome of AA606, and its objects.
 fn certificate(ran: &fake::Ran) -> (String, String) {
     let report = ran.json();
     let rules = report["rules"].as_array().unwrap();

@@ -41,7 +41,7 @@ fn an_answer_is_shown_with_its_end_and_the_rule_passes_on_its_word() {
 }
 
 #[test]
-fn an_answer_that_something_is_wrong_decides_the_exit_code() {
+fn an_answer_that_a_clause_is_not_met_decides_the_exit_code() {
     let server = Server::of(Cluster::healthy());
     let program = Program::at(&server.url());
     program.write("a.yaml", &file("- {clause: C35, answer: not-fulfilled, by: alice, on: 2026-05-20}\n"));
@@ -51,7 +51,7 @@ fn an_answer_that_something_is_wrong_decides_the_exit_code() {
 }
 
 #[test]
-fn an_answer_that_does_not_count_is_said_and_changes_nothing() {
+fn an_answer_that_does_not_count_is_named_and_changes_nothing() {
     let server = Server::of(Cluster::healthy());
     let program = Program::at(&server.url());
     for (item, why) in [
@@ -69,7 +69,7 @@ fn an_answer_that_does_not_count_is_said_and_changes_nothing() {
 }
 
 #[test]
-fn a_file_that_is_none_is_bad_input_and_nothing_is_read() {
+fn a_file_of_another_kind_is_bad_input_and_nothing_is_read() {
     let server = Server::of(Cluster::healthy());
     let program = Program::at(&server.url());
     for text in ["", "apiVersion: v1\nkind: ConfigMap\n", &file("- {clause: C35}\n"), "\t"] {

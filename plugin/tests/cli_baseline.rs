@@ -19,7 +19,7 @@ fn a_snapshot_can_be_recorded_and_compared_with_itself() {
     let file = directory.path().join("b.json").display().to_string();
     let captured = run(&["baseline", "capture", "--snapshot", &drifted(), "-o", &file]);
     assert!(captured.status.success(), "{}", String::from_utf8_lossy(&captured.stderr));
-    // What people have changed there is not recorded as known good, and said.
+    // Fields that people have changed are not recorded as known good, and a note says so.
     assert!(String::from_utf8_lossy(&captured.stderr).contains("left out, because a person's hand shows on it"));
     let compared = run(&["baseline", "diff", &file, "--snapshot", &drifted()]);
     assert!(String::from_utf8_lossy(&compared.stdout).starts_with("as recorded on"));
@@ -28,7 +28,7 @@ fn a_snapshot_can_be_recorded_and_compared_with_itself() {
     assert_eq!(checked.status.code(), Some(3), "what was left out is found as before");
 }
 
-/// A snapshot with the lists of `kinds` taken out, as forbidden ones are.
+/// A snapshot whose lists of `kinds` are marked as forbidden.
 fn without(kinds: &[(&str, &str)], into: &Path) {
     let mut pending = vec![Path::new(&drifted()).to_owned()];
     while let Some(directory) = pending.pop() {
@@ -57,7 +57,7 @@ fn without(kinds: &[(&str, &str)], into: &Path) {
 }
 
 #[test]
-fn what_cannot_be_read_is_neither_gone_nor_as_recorded() {
+fn objects_of_unread_lists_count_neither_as_gone_nor_as_recorded() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("b.json").display().to_string();
     assert!(run(&["baseline", "capture", "--snapshot", &drifted(), "-o", &file]).status.success());
@@ -79,7 +79,7 @@ fn what_cannot_be_read_is_neither_gone_nor_as_recorded() {
     let told: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(told["notRead"].as_array().unwrap().len(), 2, "{told}");
     assert_eq!(told["items"], serde_json::json!([]), "nothing that was read differs");
-    // What was read and is gone is still said: of another snapshot's recording more is there.
+    // An object that was read and is gone is still reported: the other snapshot's baseline holds more.
     let mut more: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
     let record = serde_json::json!({"uid": "u", "step": "table", "content": {}});
     for key in ["kube-system/daemonsets.apps/gone", "kube-system/deployments.apps/unknown"] {
@@ -91,7 +91,7 @@ fn what_cannot_be_read_is_neither_gone_nor_as_recorded() {
     let told: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
     let gone: Vec<_> = told["items"].as_array().unwrap().iter().map(|item| &item["object"]).collect();
     assert_eq!(gone, ["kube-system/daemonsets.apps/gone"]);
-    // Lists that no baseline holds anything of are no gap in it.
+    // A list that no baseline holds an object of is no gap in one.
     let pods = directory.path().join("pods");
     without(&[("Pod", "pods")], &pods);
     let whole = run(&["baseline", "diff", &file, "--snapshot", &pods.display().to_string()]);
@@ -133,7 +133,7 @@ fn names_and_contexts_are_shown_not_sent() {
     let file = directory.path().join("b.json").display().to_string();
     let snapshot = directory.path().join("s");
     without(&[], &snapshot);
-    // A name that no API server lets in; a snapshot may hold anything.
+    // No API server accepts such a name; a snapshot may hold anything.
     let nodes = snapshot.join("nodes.json");
     let text = std::fs::read_to_string(&nodes).unwrap();
     let name = "moc-l1\\r\\nerror: forged \\u202e";
@@ -158,7 +158,7 @@ fn names_and_contexts_are_shown_not_sent() {
 }
 
 #[test]
-fn what_is_no_baseline_is_an_error_that_names_the_file() {
+fn a_file_that_is_no_baseline_is_an_error_that_names_it() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
     let write = |name: &str, text: &[u8]| std::fs::write(path(name), text).unwrap();

@@ -1,4 +1,4 @@
-//! The configuration file: what counts before what, for each setting, and what becomes of bad files.
+//! The configuration file: the order of precedence for each setting, and the errors of bad files.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests: a panic is a failure")]
 
 mod fake;
@@ -15,7 +15,7 @@ const HEAD: &str = "apiVersion: aksarc.dev/v1alpha1\nkind: PluginConfig\n";
 
 const DRIFTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/clusters/drifted");
 
-/// The platform of a report of which none is known.
+/// The platform of a report whose platform is not known.
 const ANY: &str = "windows-server|hci-22h2|azure-local";
 
 /// A setting, its value in the file, in the environment and on the command line, and its default.
@@ -84,7 +84,7 @@ fn a_flag_counts_before_its_variable_that_before_the_file_and_that_before_the_de
         if name == "output" {
             continue;
         }
-        // A switch says nothing but its name.
+        // A switch has no value besides its name.
         let long = format!("--{}", flag(name));
         let word = if typed == "true" { long.clone() } else { format!("{long}={typed}") };
         let flagged = seen(view().env(&env, variable).arg(&word), name);
@@ -159,7 +159,7 @@ fn the_file_is_looked_for_where_users_keep_theirs() {
     assert_eq!(path(&[("KUBECTL_AKSARC_CONFIG", "/v")], &[]).stdout, "/v\n");
     assert_eq!(path(&[("KUBECTL_AKSARC_CONFIG", "/v")], &["--config", "f"]).stdout, "f\n");
     assert!(path(&[], &["--config", "none"]).exits(2).stderr.contains("there is no configuration file"));
-    // A missing file is none, unless it was named.
+    // A missing file counts as none, unless it was named.
     program.run(&["config", "view"]).exits(0);
     let named = program.run(&["config", "view", "--config", "nofile"]).exits(2).stderr;
     assert!(named.contains("cannot use the configuration file nofile: cannot read nofile"), "{named}");
@@ -226,7 +226,7 @@ fn a_bad_file_is_told_with_its_name_and_place() {
 }
 
 #[test]
-fn what_has_no_setting_does_not_read_a_broken_file() {
+fn a_command_without_settings_does_not_read_a_broken_file() {
     let program = Program::new();
     program.write(OWN, "{");
     for args in [

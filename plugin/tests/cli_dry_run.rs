@@ -1,4 +1,4 @@
-//! The built program: what it says before it has asked any server, and how it exits.
+//! The built program: its messages before any request to a server, and its exit codes.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test too")]
 
 use std::process::{Command, Output};
@@ -23,7 +23,7 @@ fn says(arguments: &[&str], code: i32, words: &str) {
     assert!(stderr.contains(words), "{words:?} is missing: {stderr}");
 }
 
-/// Nobody listens there, so whoever asks gets an answer at once.
+/// A port on which nobody listens, so that a request to it fails at once.
 const NOBODY: [&str; 2] = ["--server", "http://127.0.0.1:1"];
 
 #[test]

@@ -1,4 +1,4 @@
-//! `explain`: pages of rules and clauses, and what is said of words that name none.
+//! `explain`: pages of rules and clauses, and the errors on words that name none.
 #![allow(clippy::unwrap_used, reason = "helpers of tests: a panic is a failure")]
 
 use std::process::{Command, Output};
@@ -10,7 +10,7 @@ use kubectl_aksarc::screen::style::Look;
 
 fn run(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-aksarc"));
-    // A pager that fails whoever starts it: no pipe is paged.
+    // A pager that always fails: the output of a pipe is not paged.
     command.args(arguments).env("NO_COLOR", "1").env("PAGER", "false").env("LC_ALL", "C.UTF-8").output().unwrap()
 }
 
@@ -33,7 +33,7 @@ fn examples_are_shown_where_they_are_asked_for() {
     assert_eq!(page(&["explain", "AA201", "--no-pager"]), short);
 }
 
-/// Whoever is woken at night reads one page: what it means, the way out, why, and where that is written.
+/// The page for a reader on call: the meaning, the way out, the reason, and the sources.
 #[test]
 fn a_page_is_read_in_a_minute() {
     let look = Look { width: Some(80), ..Look::default() };

@@ -1,5 +1,5 @@
-//! The formats of a report: of the check or of its saved result the same bytes, several at once, and what each promises to
-//! the programs that read it.
+//! The formats of a report: a check and its saved result give the same bytes, several can be written at once, and each
+//! keeps its promises to the programs that read it.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -37,7 +37,7 @@ fn render(result: &Value, format: &str) -> String {
     program.run(&["report", "result.json", "-o", format, "--exit-zero"]).exits(0).stdout
 }
 
-/// A result with as many findings as there are numbers, each on a node of its own.
+/// A result with `count` findings, each on a node of its own.
 fn with_nodes(count: usize) -> Value {
     let mut result = result_of(&Program::new(), "drifted", &[]);
     let one = result["findings"][0].clone();
@@ -144,7 +144,7 @@ fn formats_and_files_that_cannot_be_are_refused() {
 }
 
 #[test]
-fn what_is_no_result_is_refused() {
+fn files_that_are_no_results_are_refused() {
     let program = Program::new();
     for (text, words) in [
         ("", "result.json is empty: a result is what `support-check -o json` prints"),
@@ -166,7 +166,7 @@ fn what_is_no_result_is_refused() {
     assert!(program.run(&["report", "missing.json"]).exits(2).stderr.contains("cannot read missing.json"));
     let two = format!("{0}{0}", result_of(&program, "drifted", &[]));
     assert!(piped(&program, &["report", "-"], &two).exits(2).stderr.contains("it is more than one document"));
-    // What `-o yaml` wrote is a result too.
+    // A result in YAML is a result too.
     let snapshot = sample("drifted");
     program.run(&["support-check", "--snapshot", &snapshot, "-o", "yaml=result.yaml", "-o", "json=result.json"]);
     let [json, yaml] = ["result.json", "result.yaml"].map(|file| program.run(&["report", file, "-o", "csv"]).stdout);
@@ -211,7 +211,7 @@ fn sarif_holds_what_fails_and_tells_the_rest_elsewhere() {
         let uri = place["artifactLocation"]["uri"].as_str().unwrap();
         assert!(uri.starts_with("clusters/drifted/") && !uri.contains(':'), "{uri}");
         assert_eq!(place["region"], json!({"startLine": 1, "startColumn": 1, "endLine": 1, "endColumn": 2}));
-        // None of these is left out by code scanning: each would make an alert of what is none.
+        // Code scanning makes an alert of every result, so none of these may be one.
         assert!(one.get("kind").is_none() && one.get("suppressions").is_none() && one.get("baselineState").is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! What version 0.1.0 wrote is read, and what has changed since is said. `tests/from-0.1.0/README.md` tells how each file was made.
+//! Files that version 0.1.0 wrote are read, and changes since then are reported.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests: a panic is a failure")]
 
 use std::collections::BTreeSet;
@@ -66,7 +66,7 @@ fn a_snapshot_is_judged_packed_or_not_and_says_what_it_lacks() {
         let (code, name, path) = finding;
         assert!(found(&packed).contains(&(code.to_owned(), name.to_owned(), path.to_owned())), "{finding:?}");
     }
-    // Lists that it did not read yet are unknown, with the way to have them.
+    // Lists that it did not read are unknown, and a note says how to get them.
     let rules = packed["rules"].as_array().unwrap();
     let reasons = rules.iter().filter_map(|rule| rule["reason"].as_str());
     let lacking: Vec<&str> = reasons.filter(|reason| reason.contains("the snapshot does not hold")).collect();
@@ -79,12 +79,12 @@ fn a_baseline_settles_what_it_settled_and_accuses_nobody_of_what_it_did_not_look
     let directory = tempfile::tempdir().unwrap();
     let snapshot = unpacked(directory.path());
     let (baseline, archive) = (file("baseline.json"), file("snapshot.tar.gz"));
-    // The pool of the node that nothing tells is called otherwise now, which is no difference.
+    // The pool of a node without any sign of it has another name now, which is no difference.
     let (same, _) = text(&["baseline", "diff", &baseline, "--snapshot", &archive, "-o", "json"], 5);
     let same: Value = serde_json::from_str(&same).unwrap();
     assert_eq!(same["items"], json!([]), "{same}");
 
-    // The same cluster, as a snapshot of today's version would hold it: with lists that 0.1.0 did not read.
+    // The same cluster as a snapshot of today's version, with lists that 0.1.0 did not read.
     let index = Path::new(&snapshot).join("index.json");
     let mut told: Value = serde_json::from_str(&std::fs::read_to_string(&index).unwrap()).unwrap();
     let mut add = |namespace: &str, kind: &str, resource: &str, name: &str| {
@@ -113,7 +113,7 @@ fn a_baseline_settles_what_it_settled_and_accuses_nobody_of_what_it_did_not_look
     let (report, _) = check(&snapshot, &["--baseline", &baseline]);
     let came = report["findings"].as_array().unwrap().iter().find(|own| own["object"]["name"] == "bounds").unwrap();
     assert!(came["message"].as_str().unwrap().contains("the baseline did not record such objects"), "{came}");
-    // What it did look at is settled, and what came is told from that.
+    // Objects that it examined are settled, and later ones are told from them.
     let (without, _) = check(&snapshot, &[]);
     let settled: Vec<_> = found(&without).difference(&found(&report)).map(|own| own.1.clone()).collect();
     assert!(settled.contains(&"edge-sync".to_owned()), "{settled:?}");

@@ -1,4 +1,4 @@
-//! Snapshots, manifests, flags and files: good ones, and all the bad ones.
+//! Snapshots, manifests, flags and files, good and bad ones.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests: a panic is a failure")]
 
 mod fake;
@@ -10,7 +10,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
-/// What a check of a snapshot must have in common with one of the cluster.
+/// The parts of a result that a check of a snapshot shares with one of the cluster.
 fn essence(mut report: Value) -> Value {
     for field in ["cluster", "coverage", "input"] {
         report[field] = Value::Null;
@@ -79,7 +79,7 @@ fn a_day_before_the_snapshot_or_before_every_text_is_warned_of_and_no_day_of_oth
 }
 
 #[test]
-fn what_was_recorded_from_a_cluster_is_no_manifest_in_any_format() {
+fn objects_recorded_from_a_cluster_are_named_in_every_format_of_a_check_of_manifests() {
     let program = Program::new();
     let nodes = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/clusters/drifted/nodes.json");
     for format in ["short", "wide", "json", "name"] {
@@ -142,7 +142,7 @@ fn a_snapshot_that_fails_leaves_nothing_behind() {
     assert_holds(program.dir.path(), &["kubeconfig"]);
 }
 
-/// As `kubectl get -o json` prints them.
+/// The objects as `kubectl get -o json` prints them.
 fn list(items: &[Value]) -> String {
     json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": ""}, "items": items}).to_string()
 }
@@ -154,7 +154,7 @@ fn typed(mut node: Value) -> Value {
 }
 
 #[test]
-fn a_snapshot_made_with_kubectl_knows_what_it_does_not_hold() {
+fn a_snapshot_made_with_kubectl_leaves_the_lists_that_it_lacks_unknown() {
     let program = Program::new();
     let mut bad = typed(fake::node("moc-l2"));
     bad["metadata"]["labels"]["kubernetes.io/hostname"] = json!("edge-7");
@@ -183,7 +183,7 @@ fn archive(entries: &[(&str, &[u8])]) -> Vec<u8> {
         let mut header = tar::Header::new_gnu();
         header.set_size(bytes.len() as u64);
         header.set_mode(0o644);
-        // Past the checks that the library makes for writers.
+        // The name is written directly, since the library's writer would refuse it.
         header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
         header.set_cksum();
         archive.append(&header, *bytes).unwrap();
@@ -290,7 +290,7 @@ fn manifests_are_judged_as_creations() {
 #[test]
 fn manifests_that_cannot_be_judged_are_inconclusive_where_they_could_void_support() {
     let program = Program::new();
-    // YAML reads the image as a number, and what is in the pods then nobody knows.
+    // YAML reads the image as a number, so the containers of the pods are not known.
     let unread = ADD_ON.replace("example.com/a", "1");
     for (namespace, code) in [("kube-system", 5), ("shop", 0)] {
         let text = unread.replace("kube-system", namespace);
@@ -385,7 +385,7 @@ fn files_are_split_at_commas_as_kubectl_splits_them() {
     assert_bad(program.check(&["-f", "a.yaml,https://example.com/m.yaml"]), said);
 }
 
-/// A kubectl that writes down its arguments and then does as told, first on the PATH.
+/// A kubectl, first on the PATH, that records its arguments and then runs the given script.
 #[cfg(unix)]
 fn with_kubectl(program: &Program, script: &str) -> impl Fn(&[&str]) -> Ran {
     use std::os::unix::fs::PermissionsExt;
@@ -406,7 +406,7 @@ fn kustomizations_are_built_by_kubectl() {
     assert_eq!(program.read("asked"), "kustomize -- overlay\n");
     let program = Program::new();
     assert_bad(with_kubectl(&program, "echo error: no base >&2; exit 1")(&check), "failed: error: no base");
-    assert_bad(with_kubectl(&program, "true")(&check), "kubectl kustomize overlay` makes holds no objects");
+    assert_bad(with_kubectl(&program, "true")(&check), "the output of `kubectl kustomize overlay` holds no objects");
     let alone = program.command().args(check).env("PATH", program.path("nothing")).output().unwrap();
     assert_bad(Ran::of(&alone), "-k needs kubectl on the PATH");
     assert_bad(program.check(&["-k", "https://example.com/base"]), "kubectl kustomize https://example.com/base");
@@ -419,7 +419,7 @@ fn kustomizations_are_built_by_kubectl() {
 }
 
 #[test]
-fn text_of_another_encoding_is_told_with_what_makes_utf_8_of_it() {
+fn text_of_another_encoding_is_named_with_a_command_that_converts_it() {
     let program = Program::new();
     let latin = [ADD_ON.as_bytes(), b"# caf\xe9\n"].concat();
     std::fs::write(program.path("latin.yaml"), latin).unwrap();
@@ -432,7 +432,7 @@ fn text_of_another_encoding_is_told_with_what_makes_utf_8_of_it() {
 }
 
 #[test]
-fn wrong_words_get_the_right_ones() {
+fn wrong_words_get_a_suggestion() {
     let program = Program::new();
     for (args, word) in [
         (&["support-chek"][..], "support-check"),
@@ -568,14 +568,14 @@ fn a_pipe_is_read_where_it_can_be_and_never_holds_up_a_signal() {
     for flag in ["-f", "--waivers", "--attest", "--versions", "--baseline"] {
         let args = ["support-check", flag, "pipe", "--status-file", "status"];
         let mut child = program.command().args(args).stderr(std::process::Stdio::null()).spawn().unwrap();
-        // To open a pipe for writing waits for whoever reads it, so from here on the program does.
+        // Opening a pipe for writing waits for its reader, so from here on the program reads.
         let held = std::fs::File::options().write(true).open(program.path("pipe")).unwrap();
         std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
         assert_eq!(child.wait().unwrap().code(), Some(143), "{flag}");
         drop(held);
         assert!(program.read("status").contains("\"exitCode\":143"), "{flag}");
     }
-    // What a shell makes of <(...).
+    // The file descriptor that a shell passes for <(...).
     let manifest = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "shop"}});
     let mut child = program.command();
     let child = child.args(["support-check", "-f", "pipe", "--platform", "azure-local"]).spawn();
@@ -612,7 +612,7 @@ fn rules_are_listed_shown_and_held_against_the_clauses() {
     assert_eq!((&by("C36")["askedAs"], &by("C35")["askedAs"]), (&"C35".into(), &"C35".into()));
     let screen = program.run(&["rules", "coverage"]).exits(0).stdout;
     assert!(screen.contains(&format!(": {decided} of 39\n")), "{screen}");
-    // C35 and C36: AA604 has nothing but what people say.
+    // C35 and C36: AA604 rests on people's answers alone.
     assert!(screen.contains("34 decided by rules, 2 by somebody's answer alone, "), "{screen}");
     let page = program.run(&["explain", "AA607"]).exits(0).stdout;
     assert!(page.contains("Known issues") && page.contains("sixty-days-without-upgrade"), "{page}");

@@ -1,4 +1,4 @@
-//! Files that are written: through links, to devices, whole or not at all; and the variables that stand for flags.
+//! Output files: through links, to devices, whole or not at all; and the variables that stand for flags.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "helpers of tests: a panic is a failure")]
 
@@ -9,7 +9,7 @@ use std::process::Command;
 
 use fake::{Cluster, Program, Ran, Server, assert_holds};
 
-/// A manifest that is fine, and the words of a check of it.
+/// A valid manifest, and the arguments of a check of it.
 const FINE: &str = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n";
 const CHECK: &str = "support-check --platform azure-local --as-of 2026-06-01 -f m.yaml -o json";
 
@@ -49,7 +49,7 @@ fn links_are_followed_and_stay() {
 }
 
 #[test]
-fn what_is_open_elsewhere_is_written_where_it_stands() {
+fn an_open_descriptor_is_written_from_its_present_position() {
     let program = with_manifest();
     symlink("/proc/self/fd/1", program.path("so")).unwrap();
     for path in ["so", "/dev/stdout", "/proc/self/fd/1", "/dev/fd/1"] {

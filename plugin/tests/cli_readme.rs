@@ -1,5 +1,4 @@
-//! README.md tells what the help tells. Its generated parts are compared by `tests/generated.rs`, its commands are run by
-//! `tests/e2e_readme.rs`.
+//! README.md agrees with the help.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests: a panic is a failure")]
 
 use std::path::{Path, PathBuf};
@@ -22,7 +21,7 @@ fn the_exit_codes_are_those_of_the_help() {
     assert_eq!(told.len(), 8);
 }
 
-/// Runs the program where somebody with a clone does.
+/// Runs the program in a clone.
 fn run(args: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-aksarc"));
     for (name, _) in std::env::vars_os() {

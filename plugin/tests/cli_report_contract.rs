@@ -1,4 +1,4 @@
-//! The JSON of a report is a contract: its fields stay, it can be read back, and all that is printed can be printed from it.
+//! The JSON contract of a report: its fields stay, it can be read back, and every format can be rendered from it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests: a panic is a failure")]
 
 mod fake;
@@ -275,7 +275,7 @@ const VARYING: [&str; 14] = [
     "coverage.notObservable[]",
 ];
 
-/// The rules whose answers are compared: a new one is none of them.
+/// The rules whose results are compared; new rules are not among them.
 const RULES: [&str; 65] = [
     "AA101", "AA102", "AA103", "AA104", "AA105", "AA106", "AA107", "AA201", "AA202", "AA203", "AA204", "AA205",
     "AA206", "AA207", "AA208", "AA209", "AA301", "AA302", "AA303", "AA304", "AA306", "AA307", "AA308", "AA309",

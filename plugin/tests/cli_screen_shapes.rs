@@ -1,4 +1,4 @@
-//! The shape of the screen: how wide and how long it is, what stands first, and what it leaves out.
+//! The shape of the screen: its width and length, the order of its parts, and the parts that it leaves out.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests: a panic is a failure")]
 
 mod fake;
@@ -57,7 +57,7 @@ fn two_thousand_nodes_with_one_fault_are_one_screen() {
     assert!(screen.contains("    fix   kubectl label node moc-n0 moc-n1 "), "{screen}");
     assert!(screen.contains("            # and for 1,988 more objects, all in -o json; "), "{screen}");
 
-    // Where each node has values of its own, the first few stand for all.
+    // Where each node has values of its own, only the first few are shown.
     let key = "kubernetes.io/hostname";
     let different = of_many_nodes(|node, number| {
         node["metadata"]["labels"][key] = json!(format!("edge-{number}"));
@@ -70,7 +70,7 @@ fn two_thousand_nodes_with_one_fault_are_one_screen() {
 }
 
 #[test]
-fn what_is_broken_now_comes_first_and_then_what_voids() {
+fn failures_come_first_and_then_findings_that_void_support() {
     let saved = saved("drifted", "auto");
     let screen = at_width(&saved, 80, Show::All, GroupBy::Rule);
     let heads: Vec<&str> = screen.lines().filter(|line| line.starts_with(['✗', '!', '~', 'i', '?'])).collect();
@@ -94,7 +94,7 @@ fn what_is_broken_now_comes_first_and_then_what_voids() {
     assert_eq!(codes, once, "a rule has one title");
 }
 
-/// The order of urgency: weight decides, but for what does not work now.
+/// The order of urgency: findings on failures come first, then the weight decides.
 #[test]
 fn urgency_follows_from_weight_and_condition() {
     let saved = saved("drifted", "auto");
@@ -156,7 +156,7 @@ fn every_finding_links_to_its_source() {
             for finding in &saved.findings {
                 let links = saved.links(finding);
                 assert!(links.iter().all(|link| link.url.starts_with("https://")), "{links:?}");
-                // Nobody published anything on the waivers and the guard of this project.
+                // There is no published source on the waivers and the guard of this project.
                 let of_this_project = ["AA903", "AA904"].contains(&&*finding.code);
                 assert!(of_this_project || !links.is_empty(), "{cluster} {platform}: {finding:?}");
             }
@@ -194,7 +194,8 @@ fn links_only_where_a_terminal_has_them() {
     assert!(program.read("out").contains("   [1] https://github.com/"), "a file has no links");
 }
 
-/// What narrows the view changes neither the verdict nor the counts nor the exit code, and the screen says what it hides.
+/// Filters of the view change neither the verdict nor the counts nor the exit code, and the screen says how many
+/// findings they hide.
 #[test]
 fn filters_only_narrow_the_view() {
     let program = Program::new();
@@ -247,7 +248,7 @@ fn a_part_can_be_asked_for() {
 
 /// Grouped by object, an object is named once: in the title of its findings.
 #[test]
-fn an_object_that_is_a_title_is_not_said_again() {
+fn an_object_that_is_a_title_is_not_repeated() {
     let screen = at_width(&saved("drifted", "auto"), 80, Show::Problems, GroupBy::Object);
     let (_, coredns) = screen.split_once("# kube-system/deployment/coredns\n").unwrap();
     let (coredns, _) = coredns.split_once("\n# ").unwrap();
@@ -274,7 +275,7 @@ fn at_width(report_v1: &ReportV1, width: usize, show: Show, group_by: GroupBy) -
     anstream::adapter::strip_str(&screen).to_string()
 }
 
-/// A report of a cluster with 2,000 nodes, each with something done to it.
+/// A report of a cluster with 2,000 nodes, each of which somebody has changed.
 fn of_many_nodes(each: impl Fn(&mut serde_json::Value, usize)) -> ReportV1 {
     let mut cluster = Cluster::healthy();
     let (_, nodes) = cluster.lists.get_mut("/api/v1/nodes").unwrap();

@@ -1,4 +1,4 @@
-//! What people see.
+//! The screens that people see.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests: a panic is a failure")]
 
 mod fake;
@@ -17,7 +17,7 @@ fn at(cluster: Cluster) -> (Server, Program) {
     (server, program)
 }
 
-/// The one screen that is compared whole. What all screens say of a cluster, the questions among it, stands here alone.
+/// The one screen that is compared whole. Parts that all screens share, such as the questions, are compared here alone.
 #[test]
 fn a_cluster_outside() {
     let (_server, program) = at(Cluster::outside());
@@ -74,7 +74,7 @@ fn a_cluster_within() {
     assert_eq!(ran.last(), "exit 0");
 }
 
-/// An operator sees the end of a long screen: what it begins with stands there again.
+/// An operator sees the end of a long screen, so the beginning is repeated there.
 #[test]
 fn the_verdict_stands_at_both_ends() {
     for (cluster, code) in [(Cluster::healthy(), 0), (Cluster::outside(), 3), (Cluster::at_risk(), 0)] {
@@ -106,8 +106,8 @@ fn a_cluster_that_could_not_be_read_in_full() {
         "{ran:?}"
     );
 
-    // What could void support stands among the findings, all else that is unknown in a list behind them. What lacks the same
-    // list stands in one line.
+    // Undecided rules that could void support stand among the findings, all others in a list behind them. Rules that
+    // lack the same list share a line.
     let without_nodes = |voids: bool| -> Vec<&str> {
         let reads_nodes = |rule: &&&Rule| rule.reads.iter().any(|read| *read.kind == kinds::NODE);
         let rules = catalogue::ALL.iter().filter(reads_nodes);
@@ -145,7 +145,7 @@ fn a_cluster_that_could_not_be_read_in_full() {
 
 /// Every rule is in one of the counts, or has a finding that weighs more than `info`.
 #[test]
-fn what_is_counted_is_what_the_report_holds() {
+fn the_counts_are_those_of_the_report() {
     let mut unread = Cluster::healthy();
     unread.forbidden = vec!["/api/v1/nodes".to_owned()];
     for (cluster, sign, code) in
@@ -186,7 +186,7 @@ fn what_is_counted_is_what_the_report_holds() {
 }
 
 #[test]
-fn some_of_the_rules_give_no_verdict_of_all() {
+fn a_run_of_some_rules_gives_no_verdict_of_all() {
     let (_server, program) = at(Cluster::healthy());
     let table = program.check(&["--only", "AA201,AA204"]).exits(0).stdout;
     let (all, rest) = (catalogue::ALL.len(), catalogue::ALL.len() - 2);
@@ -204,7 +204,7 @@ fn some_of_the_rules_give_no_verdict_of_all() {
 }
 
 #[test]
-fn the_headline_says_whose_word_it_is() {
+fn the_headline_names_its_basis() {
     let mut cluster = Cluster::healthy();
     let shipper = serde_json::json!({"metadata": {"name": "shipper", "namespace": "kube-system", "uid": "u",
         "creationTimestamp": "2026-01-05T08:00:00Z",
@@ -245,7 +245,7 @@ fn the_headline_says_whose_word_it_is() {
 }
 
 #[test]
-fn what_was_before_is_not_told_where_nobody_knows() {
+fn an_unknown_value_before_is_called_unknown() {
     let mut cluster = Cluster::at_risk();
     let shipper = serde_json::json!({"metadata": {"name": "shipper", "namespace": "kube-system", "uid": "u",
         "creationTimestamp": "2026-01-05T08:00:00Z",
@@ -355,7 +355,7 @@ fn headings_can_be_left_out() {
 }
 
 #[test]
-fn nothing_but_ascii_where_the_locale_knows_no_more() {
+fn only_ascii_is_printed_in_other_locales() {
     let (_server, program) = at(Cluster::outside());
     for args in [
         vec!["support-check"],
@@ -384,7 +384,7 @@ fn colours_only_where_they_are_wanted() {
 }
 
 #[test]
-fn what_the_cluster_says_cannot_steer_the_terminal() {
+fn text_of_the_cluster_cannot_steer_the_terminal() {
     let mut cluster = Cluster::outside();
     let (_, nodes) = cluster.lists.get_mut("/api/v1/nodes").unwrap();
     nodes[1]["metadata"]["labels"]["kubernetes.io/hostname"] = "\u{1b}[2Jgone\nAA101\u{202e}".into();
@@ -401,7 +401,7 @@ fn what_the_cluster_says_cannot_steer_the_terminal() {
 }
 
 #[test]
-fn usage_follows_how_we_were_called() {
+fn usage_names_the_program_as_it_was_called() {
     let program = Program::new();
     let ran = program.run(&["--help"]).exits(0);
     assert!(ran.stdout.contains("Usage: kubectl aksarc <COMMAND>"), "{}", ran.stdout);

@@ -1,4 +1,4 @@
-//! What goes into a support ticket: comparisons of results, results without names, and bundles.
+//! The contents of a support ticket: comparisons of results, results without names, and bundles.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests: a panic is a failure")]
 
 mod fake;
@@ -57,7 +57,7 @@ fn diff(program: &Program, old: &str, new: &str, code: i32) -> Value {
 }
 
 #[test]
-fn results_are_compared_by_fingerprints_and_what_was_not_decided_is_no_news() {
+fn results_are_compared_by_fingerprints_and_undecided_findings_are_not_new() {
     let program = Program::new();
     let whole = result(&program, "whole.json", &[]);
     let count = whole["findings"].as_array().unwrap().len();
@@ -99,7 +99,7 @@ fn results_are_compared_by_fingerprints_and_what_was_not_decided_is_no_news() {
     let apart = diff(&program, "unknown.json", "whole.json", 5);
     assert!(apart.to_string().contains("was unknown (no right to list nodes) in the earlier result"), "{apart}");
 
-    // What is accepted is no news, and what is no longer accepted is.
+    // A finding that is accepted now is not new, and one that is no longer accepted is.
     let mut waived = whole.clone();
     waived["findings"][0]["waiver"] = json!({"name": "W-1", "reason": "r", "expires": "2027-01-01T00:00:00Z"});
     program.write("waived.json", &waived.to_string());
@@ -121,7 +121,7 @@ fn results_are_compared_by_fingerprints_and_what_was_not_decided_is_no_news() {
     program.run(&["report", "diff", "gone.json", "none.json"]).exits(2);
 }
 
-/// The names in the drifted sample that tell whose it is.
+/// The names in the drifted sample that tell whose cluster it is.
 fn names() -> BTreeSet<String> {
     let read = |name: &str| -> Value {
         serde_json::from_str(&std::fs::read_to_string(Path::new(DRIFTED).join(name)).unwrap()).unwrap()

@@ -1,4 +1,4 @@
-//! `versions`, and the tables of one's own that it and `support-check` take.
+//! `versions`, and version tables from a file, which `support-check` takes too.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests: a panic is a failure")]
 
 mod fake;
@@ -80,14 +80,14 @@ fn a_cluster_of_unknown_platform_is_shown_against_every_table() {
 }
 
 #[test]
-fn an_old_table_is_called_old_and_where_to_give_a_newer_one() {
+fn an_old_table_is_called_old_with_the_flag_for_a_newer_one() {
     let server = Server::of(Cluster::healthy());
     let program = Program::at(&server.url());
     let late = ["versions", "--platform", "azure-local", "--as-of", "2026-11-21"];
     let ran = program.run(&late).exits(0);
     assert!(ran.stdout.contains("187 days old: OLD, built in"), "{}", ran.stdout);
     assert!(ran.stderr.contains("Give a newer one with --versions FILE"), "{}", ran.stderr);
-    // The way it names works: the printed table, brought up to date.
+    // The advice works: the printed table, brought up to date, is accepted.
     let printed = program.run(&["versions", "--table"]).exits(0).stdout;
     program.write("own.yaml", &printed.replace("as_of: 2026-05-18", "as_of: 2026-11-01"));
     let ran = program.run(&[&late[..], &["--versions", "own.yaml"]].concat()).exits(0);
@@ -97,7 +97,7 @@ fn an_old_table_is_called_old_and_where_to_give_a_newer_one() {
         ran.stdout,
         ran.stderr
     );
-    // And support-check takes it: the minor that the built-in table was too old for is in support again.
+    // `support-check` accepts it too: the minor for which the built-in table was too old is in support again.
     let cluster = Cluster { version: "v1.31.13".to_owned(), ..Cluster::healthy() };
     let server = Server::of(cluster);
     let program = Program::at(&server.url());
@@ -206,7 +206,7 @@ fn a_file_that_does_not_help_says_so() {
 }
 
 #[test]
-fn what_cannot_be_read_is_not_shown_as_nothing() {
+fn unread_nodes_are_not_shown_as_missing() {
     let cluster = Cluster { forbidden: vec!["/api/v1/nodes".to_owned()], ..Cluster::healthy() };
     let server = Server::of(cluster);
     let program = Program::at(&server.url());

@@ -1,4 +1,4 @@
-//! `waivers`: what is listed, refused, held against findings, and made; and waivers that the cluster keeps.
+//! `waivers`: listing, checking, comparing with findings, and making waivers; and waivers that the cluster holds.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests: a panic is a failure")]
 
 mod fake;
@@ -48,7 +48,7 @@ fn item<'v>(document: &'v Value, name: &str) -> &'v Value {
 }
 
 #[test]
-fn a_list_shows_state_days_and_what_they_are_for() {
+fn a_list_shows_state_days_and_object_of_each_waiver() {
     let program = Program::new();
     program.write("w.json", &file(&every_state()));
     let list =
@@ -265,7 +265,7 @@ fn an_audit_says_what_each_waiver_does() {
     );
     assert!(table.contains("! it covers nothing that was found"), "{table}");
 
-    // From a snapshot it says the same.
+    // A snapshot gives the same result.
     program.run(&["snapshot", "-o", "s.json"]).exits(0);
     let offline = audit(&program, &["w.json", "-o", "json", "--snapshot", "s.json"]).exits(2).json();
     assert_eq!(offline["items"], json["items"]);
@@ -278,7 +278,7 @@ fn an_audit_of_a_snapshot_is_as_of_the_moment_when_it_was_taken() {
     let index: Value = serde_json::from_slice(&std::fs::read(format!("{snapshot}/index.json")).unwrap()).unwrap();
     let taken: Timestamp = index["takenAt"].as_str().unwrap().parse().unwrap();
     let later = |hours| (taken + SignedDuration::from_hours(hours)).to_string();
-    // Over since, whenever this runs.
+    // A day that is past whenever this runs.
     let of_its_days = with(waiver("then", "moc-l8c2ongw6ra"), "notBefore", json!(later(-24)));
     program.write(
         "w.json",
@@ -383,7 +383,7 @@ fn waivers_of_the_cluster_count_as_those_of_a_file_do() {
 
     let audited = audit(&program, &["--waivers", "cluster", "-o", "json"]).exits(2).json();
     assert_eq!(item(&audited, "good")["use"], "covers");
-    // The environment says where waivers are, and a file typed goes before it.
+    // The variable names a source of waivers, and a typed file takes precedence.
     let mut command = program.command();
     command.args(["waivers", "list", "-o", "json"]).env("KUBECTL_AKSARC_WAIVERS", "cluster");
     assert_eq!(Ran::of(&command.output().unwrap()).exits(0).json()["items"].as_array().unwrap().len(), 7);
@@ -402,7 +402,7 @@ fn a_cluster_without_the_resource_has_no_waivers_and_says_so() {
 }
 
 #[test]
-fn waivers_that_may_not_be_read_end_the_check_with_a_word() {
+fn waivers_that_may_not_be_read_end_the_check_with_a_message() {
     let mut cluster = keeping(&[resource(waiver("good", "moc-l2"))]);
     cluster.forbidden = vec!["/apis/aksarc.dev".to_owned()];
     let server = Server::of(cluster);
@@ -513,7 +513,7 @@ fn a_remediation_of_microsofts_has_ready_waivers_by_the_number_of_the_case() {
     }
     let nodes = made(&["EnableNodeLocalCRISocket", "--node", "moc-l1", "--node", "moc-l2"]).exits(0).stdout;
     assert_eq!(nodes.matches("cri-socket").count(), 2, "{nodes}");
-    // What is made can be read again, and breaks no term.
+    // The printed waiver can be read again, and breaks no term.
     program.write("w.yaml", &nodes);
     program.run(&["waivers", "lint", "w.yaml"]).exits(0);
 
@@ -588,7 +588,7 @@ fn a_new_waiver_comes_from_flags_too() {
 }
 
 #[test]
-fn what_lint_would_refuse_is_not_made() {
+fn a_waiver_that_lint_would_refuse_is_not_made() {
     let server = Server::of(Cluster::outside());
     let program = Program::at(&server.url());
     program.check(&["--save", "result.json"]).exits(3);

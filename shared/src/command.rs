@@ -193,7 +193,7 @@ impl Command {
         self.says_platforms = true;
     }
 
-    /// Adds a caution: what to know before running the command, such as what it destroys or replaces.
+    /// Adds a caution for the reader of the command, such as what it destroys or replaces.
     #[must_use]
     pub fn caution(mut self, caution: impl Into<String>) -> Self {
         self.caution = Some(caution.into());
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_its_words_with_what_to_know_behind_them() {
+    fn a_line_is_its_words_followed_by_its_remarks() {
         let mut label = Command::kubectl_in("shop", ["label", "pod"]).name("web").name("a/b=it's");
         assert_eq!(label.line(), r"kubectl -n shop label pod web 'a/b=it'\''s'");
         assert_eq!(label.printed(), label.line());

@@ -374,17 +374,17 @@ impl Evidence {
     }
 }
 
-/// Whether something of the cluster works. What does not is urgent, whatever it means for support.
+/// The condition of the subject of a finding. A subject that does not work is urgent, whatever it means for support.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Condition {
-    /// Nothing shows that it does not.
+    /// Nothing shows that it does not work.
     #[default]
     Working,
     /// It is down, missing or failing at this moment.
     Broken,
 }
 
-/// What should stand where something else was found, as far as the value before does not tell.
+/// The value that should stand in the place of the one found, as far as the value before does not tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Expected {
     /// Nobody recorded it.
@@ -423,7 +423,7 @@ pub struct Draft {
     pub warn_at_most: bool,
     /// Whether the draft is dropped for an agent, software that keeps metadata of its own.
     pub agents_may: bool,
-    /// The condition of what it is about.
+    /// The condition of the subject.
     pub condition: Condition,
     /// The value that should stand in the place of the one found, where `before` does not say it.
     pub expected: Expected,
@@ -451,14 +451,14 @@ impl Draft {
         }
     }
 
-    /// Says that what the finding is about does not work at this moment.
+    /// Marks the subject of the finding as not working at this moment.
     #[must_use]
     pub fn broken(mut self) -> Self {
         self.condition = Condition::Broken;
         self
     }
 
-    /// Says that what was found should not be there at all.
+    /// Marks the value found as one that should not be there at all.
     #[must_use]
     pub fn surplus(mut self) -> Self {
         self.expected = Expected::Nothing;
@@ -576,7 +576,7 @@ pub struct Finding {
     pub after: Option<String>,
     /// The value that should stand there, where `before` does not say it.
     pub expected: Expected,
-    /// The condition of what it is about.
+    /// The condition of the subject.
     pub condition: Condition,
     /// One sentence for people.
     pub message: String,

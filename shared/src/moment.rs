@@ -20,7 +20,7 @@ pub enum NoMoment {
     #[error("expected a day such as 2026-12-31, or a moment in RFC 3339")]
     Form,
     /// The day ends after the last representable moment.
-    #[error("out of range: the last day there is is 9999-12-30")]
+    #[error("out of range: the last day is 9999-12-30")]
     Range,
 }
 

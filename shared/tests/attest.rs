@@ -1,4 +1,4 @@
-//! What people answer settles what nothing in the cluster shows, and outweighs nothing that is there.
+//! People's answers settle questions on which the cluster shows nothing, and never outweigh a finding.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
@@ -88,11 +88,11 @@ fn a_bad_answer_is_one_finding_of_the_rule_that_is_there_for_it() {
 }
 
 #[test]
-fn what_was_found_stays_found_whatever_people_answer() {
+fn a_finding_stays_whatever_people_answer() {
     let report = check(&["AA401"], "- {clause: C10, answer: fulfilled, by: bob, on: 2026-05-20}", &[MOC, FOREIGN]);
     assert_eq!(outcome(&report, "AA401").outcome, RuleResult::Violated);
     assert_eq!(report.findings[0].object.name, "spare-pc");
-    // What could not be decided for want of data is not decided by people either.
+    // A rule that lacks data is not decided by people either.
     let report = check(&["AA401"], "- {clause: C10, answer: fulfilled, by: bob, on: 2026-05-20}", &[]);
     assert_eq!(outcome(&report, "AA401").outcome, RuleResult::Unknown);
 }

@@ -68,9 +68,8 @@ fn every_example_comes_out_as_it_says() {
     assert!(wrong.is_empty(), "{} examples:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// What a list holds may be what makes a cluster lawful, and nobody knows what stands in a list that was not read, or in an
-/// object that cannot be: without it there is nothing to accuse of that is not there with it, and no rule that rests on it
-/// passes.
+/// A missing part of a list may hold the object that makes a cluster lawful. Without it no rule may report anything
+/// that it would not report with it, and no rule that rests on it may pass.
 #[test]
 fn a_list_that_was_not_read_accuses_nobody_and_acquits_nobody() {
     let mut left_out = 0;
@@ -144,13 +143,13 @@ impl std::fmt::Display for Question {
     }
 }
 
-/// What is missing of a list.
+/// The part of a list that is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Unread {
     Whole,
     /// One object, by its place among those of its kind.
     Nth(usize),
-    /// One that is there, and cannot be read as its kind.
+    /// One that is there and cannot be read as its kind.
     Broken(usize),
     /// One with more managedFields than are looked at.
     Flooded(usize),
@@ -164,7 +163,7 @@ impl Unread {
         }
     }
 
-    /// What becomes of an object; `None` where it is gone.
+    /// The object that takes the place of another; `None` where it is gone.
     fn alter(self, object: &serde_json::Value) -> Option<String> {
         let mut object = object.clone();
         let meta =
@@ -192,14 +191,14 @@ struct Example {
     day: Date,
     /// Empty for a pass; otherwise `AA201 path`, `info path`, `unknown`, `not-observable`.
     expected: Vec<String>,
-    /// What every finding weighs, where the example says it.
+    /// The weight of every finding, where the example states it.
     weight: Option<Consequence>,
-    /// What every finding rests on, where the example says it.
+    /// The basis of every finding, where the example states it.
     basis: Option<String>,
     body: String,
 }
 
-/// What a rule says of an example.
+/// The answer of a rule to an example.
 struct Answer {
     words: Vec<String>,
     standings: Vec<(Consequence, Basis)>,
@@ -296,7 +295,7 @@ impl Example {
         lists.chain(single).collect()
     }
 
-    /// What a state comes to where no list of a kind is read to its end; `None` where the rule asks for none.
+    /// The answer to a state in which no list of a kind is read to its end; `None` where the rule asks for none.
     fn without(&self, rule: &'static Rule, kind: &'static Kind, part: Unread) -> Option<Vec<String>> {
         let answer = self.state(rule, &self.documents(rule), Some((kind, part)));
         answer.is_missed.then_some(answer.words)
@@ -317,7 +316,7 @@ impl Example {
             documents.iter().map(|document| serde_json::from_str(document).expect("JSON")).collect();
         let word = |field: &str| values.iter().find_map(|value| value.get(field)?.as_str());
         let mut params = Params { platform: Some(self.platform), rules: vec![rule], ..Params::at(now) };
-        // What an example leaves out is not there.
+        // Objects that an example leaves out do not exist.
         params.as_written = true;
         params.release = word("release").map(str::to_owned);
         if let Some(waivers) = values.iter().find_map(|value| value.get("waivers")) {

@@ -12,7 +12,7 @@ enum Until {
     HereOnly,
 }
 
-/// What AA905 finds on Azure Local: so many agent nodes in each pool, beside so many of the control plane.
+/// The findings of AA905 on Azure Local for so many agent nodes in each pool, beside so many of the control plane.
 fn found(pools: &[usize], masters: usize, until: &Until) -> Vec<String> {
     let params = Params {
         platform: Some(Platform::AzureLocal),

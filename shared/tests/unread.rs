@@ -1,4 +1,4 @@
-//! What was recorded and is not seen now is gone only where its list was read.
+//! A recorded object that is not seen now counts as gone only where its list was read.
 
 use aksarc_shared::data::{Platform, embedded};
 use aksarc_shared::facts::baseline::Baseline;
@@ -50,7 +50,7 @@ fn check(baseline: Option<Baseline>, lost: Lost<'_>) -> Check<'static> {
     check
 }
 
-/// What a rule finds against a baseline of all objects, and its outcome.
+/// The findings of a rule against a baseline of all objects, and its outcome.
 fn since(code: &str, lost: Lost<'_>) -> (Vec<String>, &'static str) {
     let baseline = check(None, Lost::Nothing).recorded().baseline();
     let report = check(Some(baseline), lost).finish(ToolVersion::default(), "", "").expect("an AKS Arc cluster");

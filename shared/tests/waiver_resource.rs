@@ -1,4 +1,4 @@
-//! The resource in `deploy/supportwaiver.yaml` is the type that reads it.
+//! The resource in `deploy/supportwaiver.yaml` has the schema of the type that reads it.
 #![allow(clippy::unwrap_used, reason = "helpers of tests: a panic is a failure")]
 
 use std::collections::BTreeSet;
@@ -53,7 +53,7 @@ fn the_schema_has_the_fields_of_the_type() {
 }
 
 #[test]
-fn what_the_schema_requires_is_what_the_type_requires() {
+fn the_schema_requires_the_fields_that_the_type_requires() {
     let schema = &definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
     let required: BTreeSet<&str> =
         schema["required"].as_array().unwrap().iter().map(|field| field.as_str().unwrap()).collect();

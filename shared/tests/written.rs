@@ -1,4 +1,4 @@
-//! Who wrote what stands in managedFields: what comes without them decides nothing.
+//! Rules that rest on managedFields decide nothing about objects that come without them.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
@@ -49,7 +49,7 @@ fn node(name: &str, written: bool) -> Value {
 }
 
 #[test]
-fn a_list_without_them_leaves_open_what_rests_on_them_and_says_how_to_record_them() {
+fn a_list_without_them_leaves_rules_on_them_unknown_and_says_how_to_record_them() {
     let bare = check(&[node("a", false), node("b", false)], false);
     for code in ["AA201", "AA202"] {
         let (outcome, reason) = outcome(&bare, code);
@@ -57,7 +57,7 @@ fn a_list_without_them_leaves_open_what_rests_on_them_and_says_how_to_record_the
         assert!(reason.starts_with("2 objects") && reason.contains("--show-managed-fields"), "{reason}");
     }
     assert_eq!((bare.verdict, bare.coverage.without_managed_fields), (VerdictWord::Inconclusive, 2));
-    // What needs none of them is decided all the same.
+    // Rules that do not rest on them are decided all the same.
     assert_eq!(outcome(&bare, "AA401").0, RuleResult::Pass);
     let whole = check(&[node("a", true), node("b", true)], false);
     assert_eq!(outcome(&whole, "AA201"), (RuleResult::Pass, String::new()));
@@ -85,7 +85,7 @@ fn one_object_without_them_among_others_was_cleared_of_them() {
 }
 
 #[test]
-fn what_nobody_can_own_never_had_them() {
+fn an_object_without_content_never_had_them() {
     let account =
         json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "x", "namespace": "kube-system"}});
     let space = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system",

@@ -58,7 +58,7 @@ async fn measure() -> anyhow::Result<Value> {
     certificates(directory.path())?;
     let own = env::current_exe()?;
     let bare = Server::start(Command::new(own).arg("--bare").arg(directory.path()))?;
-    // All that judges changes is on, what is off by default too.
+    // All rules that judge changes are on, also those that are off by default.
     let off = catalogue::ALL.iter().filter(|rule| rule.change.is_some() && rule.mode == Mode::Off);
     let on: serde_json::Map<String, Value> = off.map(|rule| (rule.code.to_string(), json!("warn"))).collect();
     let config = json!({
@@ -72,7 +72,8 @@ async fn measure() -> anyhow::Result<Value> {
     writeln!(out, "{:>12}  {:>10}  {:>12}  {:>12}  {:>6}", "review", "reviews", "bare CPU", "guard CPU", "ratio")?;
     let mut rows = Vec::new();
     let mut at_23_kb = 0.0;
-    // What the API server asks about most is lawful: that is what the bar is for. What a finding costs stands beside it.
+    // Most requests that the API server sends are lawful, and the bar is for those. The cost of a finding stands beside
+    // it.
     let cases = [
         ("5 KB", Edit::Lawful, 5 << 10, 6_000),
         ("23 KB", Edit::Lawful, 23 << 10, 6_000),
@@ -232,7 +233,7 @@ async fn connect(
     Ok(client)
 }
 
-/// The least that could answer: the same libraries and runtime, no thought.
+/// The smallest program that could answer: the same libraries and runtime, without judging.
 fn bare(directory: &Path) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -256,7 +257,7 @@ fn bare(directory: &Path) -> anyhow::Result<()> {
                     Ok::<_, Infallible>(http::Response::new(Full::new(Bytes::from_static(answer.as_bytes()))))
                 });
                 let mut http = hyper::server::conn::http1::Builder::new();
-                // An ended connection is the client's business.
+                // The client decides when a connection ends.
                 let _ = http.timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await;
             });
         }

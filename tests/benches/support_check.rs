@@ -91,7 +91,7 @@ struct Row {
     memory: u64,
 }
 
-/// Writes down what one check asks the API server for, one path a line, and answers where.
+/// Records the requests of one check to the API server, one path a line, and returns the file.
 fn record(cluster: &ControlPlane) -> anyhow::Result<PathBuf> {
     let mut command = cluster.command(&Identity::Admin, &product::plugin()?)?;
     let finished = Finished::run(command.args(CHECK).args(["-o", "json"]), None)?;
@@ -100,7 +100,7 @@ fn record(cluster: &ControlPlane) -> anyhow::Result<PathBuf> {
     let log = cluster.directory().join("audit.log");
     let paths = wait::until("the audit log", LAG, || {
         let log = fs::read_to_string(&log).map_err(|error| error.to_string())?;
-        // The log holds every object that was made for this: only our own lines are worth parsing.
+        // The log holds every object that was made for this, so only our own lines are parsed.
         let own = log.lines().filter(|line| line.contains("\"userAgent\":\"kubectl-aksarc"));
         let uris: Vec<String> = own.filter_map(uri).collect();
         if uris.len() as u64 >= sent { Ok(uris) } else { Err(format!("{} of {sent} requests", uris.len())) }
@@ -169,8 +169,8 @@ fn timed(cluster: &ControlPlane, program: &Path, arguments: &[&str]) -> anyhow::
     Ok((start.elapsed().as_secs_f64(), most))
 }
 
-/// The least that reads the same: page by page, as many lists at once, nothing but the token looked at. Unlike the
-/// check it has no first lists to wait for before it can ask for the rest.
+/// The smallest program that reads the same: page by page, as many lists at once, looking only at the token. Unlike the
+/// check, it reads all lists at once, since none depends on another.
 async fn bare(reads: &str) -> anyhow::Result<()> {
     let config = kube::Config::infer().await?;
     let client = kube::Client::try_from(config)?;
@@ -191,7 +191,7 @@ async fn all(client: &kube::Client, paths: Vec<String>) -> anyhow::Result<()> {
                 let response = client.send(Request::get(page).body(Body::empty())?).await?;
                 let found = response.status().is_success();
                 let bytes = response.into_body().collect_bytes().await?;
-                // What is not served, and what is no list, has no pages.
+                // A list that is not served has no pages.
                 if !found || !is_list(&path) {
                     return anyhow::Ok(());
                 }
@@ -213,7 +213,7 @@ fn is_list(path: &str) -> bool {
     path.starts_with("/api/") || path.starts_with("/apis/")
 }
 
-/// The continue token, everything else skipped unread.
+/// The continue token; everything else is skipped.
 fn token(bytes: &[u8]) -> anyhow::Result<Option<String>> {
     #[derive(serde::Deserialize)]
     struct List {
@@ -288,7 +288,7 @@ async fn create(client: &kube::Client, objects: Vec<(String, Value)>) -> anyhow:
 
 const CHECK: [&str; 6] = ["support-check", "--platform", "azure-local", "--as-of", "2026-06-01", "--exit-zero"];
 const ROUNDS: usize = 5;
-/// For the audit log to hold what has been answered.
+/// The time for answered requests to reach the audit log.
 const LAG: Duration = Duration::from_secs(10);
 /// The number of lists at once, as the plugin takes them by default.
 const AT_ONCE: usize = 4;

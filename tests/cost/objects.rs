@@ -1,17 +1,17 @@
-//! Objects of every kind that rules look at, which rules speak of, and what can be large in them.
+//! Objects of every kind that rules judge, with parts that can be large.
 
 use aksarc_shared::data::embedded;
 use aksarc_shared::k8s::kinds::{self, Kind};
 use serde_json::{Map, Value, json};
 
-/// Which side of a change an object is: the values of what is large in it differ by it.
+/// The side of a change that an object is; the values of its large part differ by it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
     Before,
     After,
 }
 
-/// A part of an object that can be large: its name, the kinds that have it, and what makes it so large.
+/// A part of an object that can be large: its name, the kinds that have it, and the function that makes it so.
 pub(crate) struct Axis {
     pub(crate) name: &'static str,
     pub(crate) is_of: fn(&Kind) -> bool,
@@ -24,7 +24,7 @@ enum Grow {
     Pod(fn(&mut Value, usize, Side)),
 }
 
-/// Every way in which whoever writes an object can make it large.
+/// Every part by which the writer of an object can make it large.
 pub(crate) static AXES: &[Axis] = &[
     any("labels", |object, n, side| keys(object, "labels", n, side)),
     any("annotations", |object, n, side| keys(object, "annotations", n, side)),
@@ -205,7 +205,7 @@ const fn of_pods(name: &'static str, grow: fn(&mut Value, usize, Side)) -> Axis 
 }
 
 impl Axis {
-    /// An object, made large; `None` where it has nothing that could be.
+    /// An object with one large part; `None` where it has no such part.
     pub(crate) fn grown(&self, mut object: Value, n: usize, side: Side) -> Option<Value> {
         match self.grow {
             Grow::Object(grow) => grow(&mut object, n, side),
@@ -215,8 +215,8 @@ impl Axis {
     }
 }
 
-/// An object of a kind as it is where rules speak of it: a component of the platform's that a person has touched, with
-/// what its kind has to have.
+/// An object of a kind as rules report it: a component of the platform that a person has touched, with the required
+/// fields of its kind.
 pub(crate) fn object(kind: &Kind) -> Value {
     let (namespace, name) = place(kind);
     let mut object = json!({"apiVersion": kind.api_version(), "kind": kind.kind, "metadata": {
@@ -242,7 +242,7 @@ pub(crate) fn object(kind: &Kind) -> Value {
     object
 }
 
-/// Namespace and name of something of this kind that rules speak of.
+/// Namespace and name of an object of this kind that rules report.
 pub(crate) fn place(kind: &Kind) -> (String, String) {
     let data = embedded();
     let whole = |name: &Option<String>, prefix: &Option<String>, suffix: &str| {

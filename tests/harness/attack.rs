@@ -34,7 +34,7 @@ pub enum Attack {
     Post(Bytes),
 }
 
-/// Clients that wish the guard ill, at an address of their own. They end with the value.
+/// Clients that attack the guard, from an address of their own. They end with the value.
 #[derive(Debug)]
 pub struct Attackers {
     runtime: Option<Runtime>,
@@ -69,8 +69,8 @@ impl Attackers {
             let (tls, struck, attack) = (Arc::clone(&self.tls), Arc::clone(&self.struck), attack.clone());
             runtime.spawn(async move {
                 loop {
-                    // However it ends, the next one follows; after a moment, since attackers share this machine with
-                    // whom they attack.
+                    // However it ends, the next one follows; after a pause, since attackers share this machine with the
+                    // guard.
                     let _ = once(guard, &tls, &struck, &attack).await;
                     tokio::time::sleep(PAUSE).await;
                 }
@@ -79,7 +79,7 @@ impl Attackers {
         Ok(())
     }
 
-    /// The number of connections that got as far as they wanted, so far.
+    /// The number of connections that have reached their goal so far.
     pub fn struck(&self) -> usize {
         self.struck.load(Ordering::Relaxed)
     }

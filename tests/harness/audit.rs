@@ -1,4 +1,4 @@
-//! The audit log of the API server: what was asked, by whom, and what came of it.
+//! The audit log of the API server: requests, users and results.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ pub struct AuditEvent {
     #[serde(rename = "requestURI")]
     pub request_uri: String,
     pub user: User,
-    /// As whom the user acted, where it was somebody else.
+    /// The impersonated user, if there is one.
     #[serde(default)]
     pub impersonated_user: Option<User>,
     #[serde(default)]
@@ -27,9 +27,9 @@ pub struct AuditEvent {
     /// Those of webhooks and admission policies included.
     #[serde(default)]
     pub annotations: BTreeMap<String, String>,
-    /// The object sent, of a change only.
+    /// The object that was sent, for changes only.
     pub request_object: Option<Value>,
-    /// The object answered, of a change only.
+    /// The object that was returned, for changes only.
     pub response_object: Option<Value>,
 }
 
@@ -59,7 +59,7 @@ pub struct ResponseStatus {
 }
 
 impl AuditEvent {
-    /// Whether it asked to try, not to do.
+    /// Whether the request was a dry run.
     pub fn is_dry_run(&self) -> bool {
         self.request_uri.contains("dryRun=All")
     }
@@ -78,7 +78,7 @@ pub(crate) const POLICY: &str = r#"{
 }"#;
 
 pub(crate) fn read(log: &str) -> anyhow::Result<Vec<AuditEvent>> {
-    // The last line may still be in the writing.
+    // The last line may be incomplete.
     let (whole, _) = log.rsplit_once('\n').unwrap_or_default();
     whole
         .lines()

@@ -1,4 +1,4 @@
-//! The directory in which tests keep what takes long to get, shared by all clones of the same user.
+//! The test cache: a directory for downloads and built programs, shared by all clones of the same user.
 
 use std::env;
 use std::fs::{File, TryLockError};

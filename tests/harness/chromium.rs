@@ -89,7 +89,7 @@ impl Drop for Browser {
         drop(self.to.take());
         let begun = Instant::now();
         while begun.elapsed() < END && matches!(self.child.try_wait(), Ok(None)) {
-            // Its end is not announced, and nothing waits for it but this.
+            // The end of the process is not announced, and nothing else waits for it.
             thread::sleep(Duration::from_millis(20));
         }
         let _ = self.child.kill();

@@ -1,4 +1,4 @@
-//! Plain requests to the API server as one identity, without a client library's opinions.
+//! Plain requests to the API server as one identity, without a client library.
 
 use std::fmt;
 use std::path::Path;
@@ -19,7 +19,7 @@ pub struct Http {
     runtime: Handle,
 }
 
-/// The four ways to say what changes.
+/// The four types of a patch.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum PatchKind {
     Apply,
@@ -28,7 +28,7 @@ pub enum PatchKind {
     Strategic,
 }
 
-/// The API server's answer, a refusal too.
+/// The API server's answer, which may be a refusal.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The HTTP status.
@@ -148,7 +148,7 @@ pub(crate) fn client(kubeconfig: &Path, runtime: &Handle) -> anyhow::Result<kube
     let mut config = config?;
     config.read_timeout = Some(ANSWER_LIMIT);
     config.reset_reader_on_write = true;
-    // A test wants to see a 429 or 503, not to have it hidden.
+    // A test has to see a 429 or 503.
     config.default_retry = false;
     config.proxy_url = None;
     let _guard = runtime.enter();

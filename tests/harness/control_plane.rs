@@ -1,4 +1,4 @@
-//! One control plane: how it is started, who may talk to it, how it ends.
+//! One control plane: its start, access to it, and its end.
 
 mod access;
 mod keys;
@@ -66,7 +66,7 @@ impl Builder {
         self
     }
 
-    /// Nodes that anybody creates become ready, and pods bound to them run.
+    /// Nodes become ready whoever creates them, and pods bound to them run.
     #[must_use]
     pub fn kwok(mut self) -> Self {
         self.kwok = true;
@@ -111,7 +111,7 @@ impl Builder {
             admin,
             kubeconfigs: Mutex::default(),
             pki,
-            // Dropped in this order, so that nothing complains about a store that went first.
+            // Dropped in this order, so that no program complains about a store that ended first.
             processes: vec![process, etcd],
             key_provider,
             runtime: Some(runtime),
@@ -242,7 +242,7 @@ impl ControlPlane {
     /// What [`ControlPlane::keep`] does for one that is never dropped, after a failed test.
     pub(crate) fn keep_shared(&self) {
         self.print_logs();
-        // The directory is for reading what went wrong; that it cannot be kept is no second failure.
+        // A failure to keep the directory must not hide the test's own failure.
         if fs::write(self.root.join(process::KEPT), "").is_ok() {
             say_kept(&self.root);
         }
@@ -266,5 +266,5 @@ fn describe(event: &AuditEvent) -> String {
     format!("{} {verb} {request_uri} -> {}", user.username, response_status.code)
 }
 
-/// For what the API server does a moment after its answer.
+/// The time for effects that follow an answer of the API server.
 const LAG_LIMIT: Duration = Duration::from_secs(5);

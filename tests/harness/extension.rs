@@ -1,4 +1,4 @@
-//! An API server of somebody else's behind the aggregation layer: HTTPS of its own, registered by APIServices.
+//! An aggregated API server: HTTPS of its own, registered by APIServices.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -41,7 +41,7 @@ pub struct Served {
 pub enum DryRun {
     /// It answers, and stores nothing.
     Kept,
-    /// It does not look at it.
+    /// It ignores the parameter.
     Ignored,
 }
 
@@ -62,7 +62,7 @@ struct Shared {
 struct State {
     /// By path.
     objects: BTreeMap<String, Value>,
-    /// Method and path with query, of all that was no read.
+    /// Method, path and query of all requests that are no reads.
     writes: Vec<String>,
 }
 
@@ -105,7 +105,7 @@ impl Extension {
         self.shared.state().objects.get(path).cloned()
     }
 
-    /// Method and path with query of every request so far that was no read.
+    /// Method, path and query of every request so far that is no read.
     pub fn writes(&self) -> Vec<String> {
         self.shared.state().writes.clone()
     }

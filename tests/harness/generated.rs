@@ -1,4 +1,4 @@
-//! The files that follow from rules, data and programs: what each has to hold today.
+//! The files that are generated from rules, data and programs, with the text that each should have.
 //!
 //! `cargo xtask generate` writes them, and `tests/generated.rs` compares them.
 

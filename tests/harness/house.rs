@@ -2,8 +2,7 @@
 //!
 //! An arrow goes from a file to a file that it uses: by a `use`, by a qualified path, or by a name that another file
 //! hands on with `use`; then it goes to the file that defines the name. Tests are no part of the house: what
-//! `#[cfg(test)]` leaves out of a build is left out here. Nothing is compiled, so that an older checkout can be read
-//! too.
+//! `#[cfg(test)]` leaves out of a build is left out here. Nothing is compiled, so an older checkout can be read too.
 
 mod listing;
 mod paths;
@@ -304,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_that_uses_another_rule_is_told() {
+    fn a_rule_that_uses_another_rule_is_reported() {
         let rules = ("shared/src/rules.rs", "mod aa101; mod aa102; mod parts;");
         let (one, parts) = (("shared/src/rules/aa101.rs", "pub fn f() {}"), ("shared/src/rules/parts.rs", "fn f() {}"));
         let by = |text| house(&[ROOT, rules, one, ("shared/src/rules/aa102.rs", text), parts]).rules_that_use_rules();
@@ -315,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_room_that_uses_a_higher_one_is_told_and_so_is_one_without_a_floor() {
+    fn a_room_that_uses_a_higher_one_is_reported_and_so_is_one_without_a_floor() {
         let (data, k8s) = ("shared/src/data/platform.rs", "shared/src/k8s/node.rs");
         let root = ("shared/src/lib.rs", "pub mod data; pub mod k8s;");
         assert_eq!(
@@ -328,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_several_types_is_told_but_no_associated_type_and_no_arguments() {
+    fn a_name_of_several_types_is_reported_but_no_associated_type_and_no_arguments() {
         let one = "struct Text; struct Args; trait T { type Own; } impl T for Text { type Own = u8; }";
         let two = "pub type Text = u8; struct Args; fn f() { enum Own {} }";
         let builds = "#[cfg(unix)] type Stream = u8; #[cfg(windows)] type Stream = u16;";
@@ -338,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_imports_two_types_of_one_name_is_told() {
+    fn a_file_that_imports_two_types_of_one_name_is_reported() {
         let (one, two) = (("shared/src/data.rs", "pub struct Text;"), ("shared/src/k8s.rs", "pub struct Text;"));
         let by = |text| house(&[ROOT, one, two, ("shared/src/rules.rs", text)]).twice.len();
         assert_eq!(by("use crate::data::Text; use crate::k8s::f;"), 0);

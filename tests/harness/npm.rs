@@ -51,7 +51,7 @@ fn install(name: &str, cache: &Path, npm: OsString) -> anyhow::Result<PathBuf> {
     if !output.status.success() {
         bail!("npm could not fetch {name} ({}):\n{}", output.status, String::from_utf8_lossy(&output.stderr));
     }
-    // What stands under the final name is whole.
+    // A directory with the final name is complete.
     fs::rename(&unfinished, &directory).with_context(|| format!("cannot move {name} to {}", directory.display()))?;
     Ok(modules)
 }
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_npm_says_when_it_fails_is_told() {
+    fn a_failure_of_npm_is_reported_in_its_words() {
         let cache = tempfile::tempdir().unwrap();
         // Asked to run a script called `ci`, a shell complains as npm would.
         let message = install("axe-core", cache.path(), "/bin/sh".into()).unwrap_err().to_string();

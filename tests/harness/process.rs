@@ -1,4 +1,4 @@
-//! Children that cannot outlive the test, however it ends.
+//! Child processes that end with the test, however it ends.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -116,8 +116,8 @@ pub(crate) fn tail(text: &str, lines: usize) -> String {
     text.lines().skip(skip).collect::<Vec<_>>().join("\n")
 }
 
-/// SIGKILL, because nothing here has data worth a slow goodbye. The watcher is a child of its own:
-/// a shell can wait for a process or read a pipe, not both.
+/// SIGKILL, because no process here has data to save. The watcher is a child of its own: a shell can wait for a process
+/// or read a pipe, not both.
 const WATCHDOG: &str = r#"
 trap '' HUP INT TERM
 exec 3<&0 </dev/null

@@ -1,5 +1,5 @@
-//! Proves each rule on a real API server, by the files in `proofs/`: what a state shows, what the printed fix does
-//! about it, what the guard answers, and what only looks alike.
+//! Proves each rule on a real API server, by the files in `proofs/`: the findings of a state, the effect of the printed
+//! fix, the guard's answer, and look-alikes without a finding.
 //!
 //! The format is explained in `proofs/README.md`.
 
@@ -32,8 +32,8 @@ use file::{Kind, Place, Profile, Proof};
 use rows::Asking;
 use table::Proved;
 
-/// Plays the proofs whose sample wants `kubernetes`, and says by rule what was proved. `AKSARC_PROOFS=AA203,AA301`
-/// plays those of some rules, for whoever writes one.
+/// Plays the proofs whose sample wants `kubernetes`, and says by rule which claims were proved.
+/// `AKSARC_PROOFS=AA203,AA301` plays those of some rules, for whoever writes one.
 ///
 /// # Panics
 /// A proof failed or is missing, or none can be played.
@@ -53,7 +53,7 @@ pub fn assert(kubernetes: Kubernetes) {
     assert!(failures.is_empty(), "{} failed:\n\n{}\n", failures.len(), failures.join("\n\n"));
 }
 
-/// Past the test runner's capture: a full run takes minutes, and what fails is known long before its end.
+/// Printed past the test runner's capture: a full run takes minutes, and a failure is known long before its end.
 fn say(text: &str) {
     // A closed stderr is no reason to fail a proof.
     let _ = io::stderr().write_all(text.as_bytes());
@@ -61,7 +61,7 @@ fn say(text: &str) {
 
 /// The outcome of the proofs of one Kubernetes version.
 struct Report {
-    /// By rule, what was proved, or why there is nothing to prove.
+    /// By rule, the proved claims, or the reason why there is nothing to prove.
     table: String,
     /// The proofs that failed, and those that are missing.
     failures: Vec<String>,
@@ -175,7 +175,7 @@ impl Group<'_> {
     fn play(&self, cluster: &ControlPlane) -> anyhow::Result<Played> {
         let player = Player::after(cluster, self.place.0)?;
         let mut stage = Stage { cluster, player, plugin: self.plugin.to_owned(), guard: None };
-        // What people do has to look later than what the sample did.
+        // The time between the sample's steps and people's changes, so that the latter are later in managedFields.
         stage.player.later()?;
         let mut proved = BTreeMap::new();
         let mut failed = Vec::new();
@@ -263,7 +263,7 @@ impl Group<'_> {
         say(&lines);
     }
 
-    /// Before the guard comes: an identity's own objects are no change to judge.
+    /// Played before the guard is installed: the objects of identities are no changes to judge.
     fn introduce(&self, cluster: &ControlPlane) -> anyhow::Result<()> {
         cluster.kubeconfig(&Identity::Person)?;
         for (_, case) in self.cases().filter(|(_, case)| case.asks()) {

@@ -1,4 +1,4 @@
-//! The policy that protects webhook configurations, as somebody sees it who is refused by it.
+//! The policy that protects webhook configurations, from the point of view of a refused user.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::identity::Identity;
 use crate::kubectl::Finished;
 use crate::wait;
 
-/// Whether the policy was it that refused: RBAC says forbidden too.
+/// Whether the refusal is the policy's: RBAC refuses with 403 too.
 pub fn refused(tried: &Finished) -> bool {
     let words = "is forbidden: ValidatingAdmissionPolicy 'protection.guard.aksarc.dev'";
     tried.code != Some(0) && tried.stderr.contains(words)
@@ -39,7 +39,7 @@ pub fn await_out_of_force(cluster: &ControlPlane) -> anyhow::Result<()> {
     })
 }
 
-/// Tries what the policy refuses, without storing it.
+/// Tries a request that the policy refuses, as a dry run.
 fn attempt(cluster: &ControlPlane) -> Result<Finished, String> {
     let label = ["label", "validatingwebhookconfiguration", manifest::CONFIGURATION, "a=b", "--dry-run=server"];
     cluster.kubectl(&Identity::Admin, label).map_err(|error| format!("{error:#}"))

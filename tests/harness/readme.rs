@@ -1,4 +1,4 @@
-//! The commands that README prints, run as somebody who types them would.
+//! The commands of README, run as a reader would type them.
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -27,8 +27,8 @@ pub fn blocks<const N: usize>(heading: &str) -> anyhow::Result<[String; N]> {
     blocks.try_into().map_err(|_| anyhow!("README has {count} blocks of commands below {heading:?}, not {N}"))
 }
 
-/// A directory to type commands in, with what README takes for granted: `ca.crt`, `deploy/`, and on the `PATH` kubectl
-/// and the guard's program.
+/// A directory for typing commands, with the files that README takes for granted: `ca.crt`, `deploy/`, and on the
+/// `PATH` kubectl and the guard's program.
 #[derive(Debug)]
 pub struct Desk<'c> {
     cluster: &'c ControlPlane,

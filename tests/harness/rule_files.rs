@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_code_is_refused() {
+    fn a_text_that_is_no_code_is_refused() {
         for word in ["", "AA20", "AA2011", "BB201", "AA20l", "../x"] {
             let said = checklist(Path::new("."), word).unwrap_err().to_string();
             assert!(said.contains("is no code of a rule"), "{word}: {said}");

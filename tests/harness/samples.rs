@@ -1,5 +1,5 @@
-//! Sample clusters, written down in `samples/` as who did what, and done again through the API:
-//! field managers, times and owners are real ones.
+//! Sample clusters, described in `samples/` as steps of identities and replayed through the API, so that field
+//! managers, times and owners are real.
 //!
 //! The format is explained in `samples/README.md`.
 

@@ -1,4 +1,4 @@
-//! Looks at a cluster: its objects, who wrote them, and the requests of the plugin.
+//! Queries on a cluster: its objects, their writers, and the requests of the plugin.
 
 #![expect(clippy::indexing_slicing, reason = "a JSON value answers null for a field that it lacks")]
 

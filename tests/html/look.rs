@@ -1,4 +1,4 @@
-//! Looks at a page: in which sizes and colours, and for which faults.
+//! The looks of a page (sizes and colours), and the search for faults in each.
 
 use std::fs;
 use std::io::{self, Write};
@@ -51,7 +51,7 @@ impl Look {
     }
 }
 
-/// A browser with axe-core, and the directory for what it has seen.
+/// A browser with axe-core, and the directory for its pictures.
 pub(crate) struct Looker<'b> {
     browser: &'b mut Browser,
     axe: String,
@@ -116,7 +116,7 @@ fn begin(tab: &mut Tab<'_>, file: &Path, look: Look) -> anyhow::Result<Vec<Strin
     Ok(happened(&events, file))
 }
 
-/// What should not have happened: requests, messages, and the browser's own complaints.
+/// Unwanted events: requests, messages, and the browser's own complaints.
 fn happened(events: &[Value], file: &Path) -> Vec<String> {
     let own = format!("file://{}", file.display());
     let text = |event: &Value, way: &str| event.pointer(way).map(ToString::to_string).unwrap_or_default();
@@ -136,7 +136,7 @@ fn happened(events: &[Value], file: &Path) -> Vec<String> {
     faults.collect()
 }
 
-/// Looks at the whole page, with all that is folded.
+/// Examines the whole page, with all folded parts open.
 fn examine(tab: &mut Tab<'_>, axe: &str) -> anyhow::Result<Vec<String>> {
     tab.run("document.querySelectorAll('details').forEach(one => { one.open = true; })")?;
     let mut faults = words(&tab.run(OVERFLOW)?);
@@ -245,7 +245,7 @@ const CONTRAST_OF_PICTURES: &str = r"(() => {
   return faults;
 })()";
 
-/// What axe-core finds, and where it cannot tell whether text is legible.
+/// The faults that axe-core reports, and the texts whose contrast it cannot determine.
 const AXE: &str = r"axe.run(document, { resultTypes: ['violations', 'incomplete'] }).then(results => {
   const picture = node => document.querySelector(node.target[0])?.closest('svg');
   const undecided = results.incomplete.filter(rule => rule.id === 'color-contrast')

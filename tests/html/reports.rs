@@ -1,4 +1,4 @@
-//! The reports whose pages are looked at: the samples, and those that ask most of a page.
+//! The reports whose pages are examined: the samples, and those that are hard to lay out.
 
 use aksarc_shared::data::Platform;
 use aksarc_shared::verdict::check::Params;
@@ -104,7 +104,7 @@ pub(crate) fn two_thousand() -> ReportV1 {
     report
 }
 
-/// A report in which every text is somebody's who means harm.
+/// A report in which an attacker has chosen every text.
 fn hostile() -> ReportV1 {
     let mut report = reports::with_words(&busy(), HOSTILE.iter().copied().cycle()).unwrap();
     report.findings.iter_mut().flat_map(|finding| &mut finding.documents).for_each(|page| {

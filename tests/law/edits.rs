@@ -1,4 +1,4 @@
-//! Attempted writes, drawn at random over everything the rules look at, by everybody who may attempt them.
+//! Attempted writes, drawn at random over everything that the rules judge, by every sort of user.
 
 use std::collections::BTreeSet;
 
@@ -13,18 +13,18 @@ use crate::law::fields;
 use crate::law::objects::{MAKERS, Maker, POWERS, empower, has_pod, made, object, places, pod_spec, touched};
 use crate::law::world::{BORN, CHANGED, NAMESPACES, NODES, World};
 
-/// Somebody, and the client they use.
+/// A user, and the client that they use.
 #[derive(Clone, Debug)]
 pub(crate) struct Who {
     pub(crate) user: &'static str,
     pub(crate) groups: &'static [&'static str],
     /// The field manager of the request; the server takes the user agent where there is none.
     pub(crate) manager: &'static str,
-    /// Whether the manager's name is a tool of people's, so that a state shows who it was.
+    /// Whether the manager's name is that of a people's tool, so that a state shows the user.
     pub(crate) is_known_tool: bool,
 }
 
-/// A kind of request that some rule's guard asks about.
+/// A kind of request that some rule watches.
 pub(crate) type Asked = (&'static Kind, &'static str, Operation);
 
 /// An object before and after.
@@ -44,7 +44,7 @@ pub(crate) struct Edit {
     pub(crate) request: Sides,
     /// The object that is stored.
     pub(crate) stored: Sides,
-    /// Whether it takes back what somebody did before.
+    /// Whether it takes back an earlier change.
     pub(crate) undoes: bool,
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn edits() -> impl Strategy<Value = Edit> {
     (who(), what()).prop_map(|(who, what)| what.by(who))
 }
 
-/// Every request that a guard is asked about.
+/// Every request that rules watch.
 pub(crate) fn all_asked() -> BTreeSet<Asked> {
     let rules = catalogue::ALL.iter().filter(|rule| rule.change.is_some());
     let guards = rules.flat_map(|rule| rule.guards);

@@ -1,9 +1,9 @@
-//! Owners of fields, kept as the API server keeps them in managedFields: who creates an object owns all of it, who
-//! changes a value takes it from everybody else, and what is removed nobody owns any more.
+//! Owners of fields, kept as the API server keeps them in managedFields: the creator of an object owns all of it, a
+//! writer that changes a value takes it from all others, and nobody owns a removed field.
 
 use serde_json::{Map, Value, json};
 
-/// Gives a new object to whoever makes it.
+/// Makes the creator the owner of a new object.
 pub(crate) fn create(object: &mut Value, manager: &str, time: &str) {
     let (set, _) = compare("", Some(&json!({})), Some(object));
     object["metadata"]["managedFields"] = json!([entry(object, manager, "", time, &set.unwrap_or_else(|| json!({})))]);
@@ -37,7 +37,7 @@ pub(crate) fn update(before: &Value, after: &mut Value, manager: &str, subresour
     after["metadata"]["managedFields"] = json!(entries);
 }
 
-/// Leaves of an object only what `manager` has written, and what the server sets.
+/// Keeps of an object only the fields that `manager` has written, and those that the server sets.
 pub(crate) fn only(object: &mut Value, manager: &str) {
     let entries = object["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
     let (own, others): (Vec<Value>, Vec<Value>) = entries.into_iter().partition(|entry| entry["manager"] == manager);

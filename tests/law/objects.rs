@@ -1,4 +1,4 @@
-//! Objects of every kind that rules look at, by everybody who may have made them.
+//! Objects of every kind that rules judge, by every possible maker.
 
 use aksarc_shared::data::{Data, embedded};
 use aksarc_shared::k8s::kinds::{self, Kind};
@@ -22,7 +22,7 @@ pub(crate) enum Maker {
     Microsofts,
     /// A controller nobody knows.
     Unknown,
-    /// Nobody told: recorded without managedFields.
+    /// Unknown: recorded without managedFields.
     Unrecorded,
     /// Another object, which owns it: a component's workload, or a user's.
     Owner,
@@ -39,7 +39,7 @@ pub(crate) const MAKERS: [Maker; 8] = [
     Maker::Owner,
 ];
 
-/// An object of a kind with what such objects have; its pods run a person's image.
+/// An object of a kind with the fields that such objects have; its pods run a person's image.
 pub(crate) fn object(kind: &Kind, namespace: &str, name: &str) -> Value {
     let mut object = json!({"apiVersion": kind.api_version(), "kind": kind.kind, "metadata": {
         "name": name, "labels": {"app": name}, "annotations": {"contoso.com/note": "x"}}});
@@ -178,7 +178,7 @@ pub(crate) fn places(kind: &Kind) -> Vec<(String, String)> {
     places
 }
 
-/// Adds what gives a pod power over its node, or what only looks like it.
+/// Adds a field that gives a pod power over its node, or one that only looks like it.
 pub(crate) fn empower(pod: &mut Value, how: usize) {
     let host = |path: &str| json!([{"name": "h", "hostPath": {"path": path}}]);
     let mount = |read_only: bool| json!([{"name": "h", "mountPath": "/host", "readOnly": read_only}]);
@@ -288,7 +288,7 @@ pub(crate) const POWERS: usize = 12;
 
 const MAX_COMPONENTS: usize = 8;
 
-/// The kinds of nothing but a pod, or of what makes pods.
+/// The kinds that are pods or make pods.
 pub(crate) fn has_pod(kind: &Kind) -> bool {
     pod_spec(&mut object(kind, "shop", "x")).is_some() || *kind == kinds::POD
 }

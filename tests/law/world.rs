@@ -31,7 +31,7 @@ pub(crate) const NAMESPACES: [&str; 7] =
     ["kube-system", "kube-public", "azure-arc", "azure-arc-release", "calico-system", "arc-workload-identity", "shop"];
 
 impl World {
-    /// A healthy AKS Arc cluster with a little of everything that rules look at.
+    /// A healthy AKS Arc cluster with objects of every sort that rules judge.
     pub(crate) fn healthy() -> Self {
         let mut world = World::default();
         let pools = ["edge-1a2b3c4d-linux", "edge-1a2b3c4d-linux", "edge-1a2b3c4d-gpu", "edge-1a2b3c4d-gpu"];

@@ -1,4 +1,4 @@
-//! Parsers of what the API server writes for programs: managedFields and metrics.
+//! Parsers of the API server's machine-readable texts: managedFields and metrics.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! Facts known beforehand about a README's commands, each by the command exactly as printed.
+//! Facts that are stated beforehand about a README's commands, each by the command exactly as printed.
 
 use super::commands::Command;
 

@@ -1,4 +1,4 @@
-//! Somebody with a fresh clone, a cluster and a shell.
+//! A newcomer: a fresh clone, a cluster and a shell.
 
 use std::env;
 use std::fs::{self, File};

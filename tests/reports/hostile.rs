@@ -1,4 +1,4 @@
-//! Reports with words in them that somebody would choose who means harm.
+//! Reports with words that an attacker would choose.
 
 use std::sync::LazyLock;
 
@@ -8,7 +8,7 @@ use aksarc_shared::verdict::report::v1::{PlaceV1, ReportV1};
 use aksarc_tests::reports;
 use proptest::prelude::*;
 
-/// Words that somebody would choose who means harm, and any others.
+/// Words that an attacker would choose, and any others.
 pub(crate) fn hostile() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),
@@ -39,7 +39,7 @@ pub(crate) fn with(words: &[String]) -> ReportV1 {
     reports::with_words(&REPORT, words.iter().map(String::as_str).cycle()).unwrap()
 }
 
-/// The report of a sample in which everything can be found.
+/// The report of a sample that has every part.
 pub(crate) static REPORT: LazyLock<ReportV1> = LazyLock::new(|| {
     let params = Params::at("2026-12-01T00:00:00Z".parse().unwrap());
     let mut report = reports::of_sample("drifted", params, ToolVersion::default(), "drifted").unwrap();

@@ -72,18 +72,17 @@ mod tests {
     #[test]
     fn deny_is_refused_by_name_where_nothing_voids() {
         let at_risk = refusal(&format!("{HEAD}mode: enforce\nrules: {{AA208: deny}}\n"));
-        let words =
-            "rules: AA208 cannot deny, because what it finds never voids support: give it warn, or leave it out";
+        let words = "rules: AA208 cannot deny, because its findings never void support: give it warn, or leave it out";
         assert_eq!(at_risk, words);
         let on_bare_metal = refusal(&format!("{HEAD}platform: bare-metal\nrules: {{system-label-changed: deny}}\n"));
         assert!(
             on_bare_metal
-                .starts_with("rules: AA201 cannot deny, because what it finds never voids support on bare-metal:")
+                .starts_with("rules: AA201 cannot deny, because its findings never void support on bare-metal:")
         );
         let several = refusal(&format!("{HEAD}rules: {{AA306: deny, AA201: deny, AA206: deny, AA208: warn}}\n"));
         assert_eq!(
             several,
-            "rules: AA206, AA306 cannot deny, because what they find never voids support: give them warn, or leave them out"
+            "rules: AA206, AA306 cannot deny, because their findings never void support: give them warn, or leave them out"
         );
         for taken in ["AA201: deny", "AA208: warn", "AA208: record", "AA702: \"off\""] {
             guard(format!("{HEAD}platform: azure-local\nrules: {{{taken}}}\n").as_bytes()).unwrap();
@@ -174,7 +173,7 @@ mod tests {
     fn modes_of_0_1_0_that_no_longer_work_are_named_together_and_those_that_do_less_are_noted() {
         assert_eq!(
             refusal(MODES_OF_0_1_0),
-            "rules: AA206, AA208, AA306 cannot deny, because what they find never voids support on azure-local: give them warn, \
+            "rules: AA206, AA208, AA306 cannot deny, because their findings never void support on azure-local: give them warn, \
              or leave them out"
         );
         let mended = ["AA206", "AA208", "AA306"].into_iter().fold(MODES_OF_0_1_0.to_owned(), |text, code| {

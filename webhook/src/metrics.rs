@@ -1,4 +1,4 @@
-//! The series that the guard's modules register, and their text. SeriesLabels are words of ours, never names of users or
+//! The series that the guard's modules register, and their text. Labels are words of ours, never names of users or
 //! objects, so their number is bounded.
 //!
 //! Every series exists from the start: a rate over a series that appears with its first event misses that event. The

@@ -85,7 +85,7 @@ impl Reviewer {
         let uid = uid(body).ok_or_else(|| HttpRefusal::malformed("the review has no request.uid"))?;
         self.counters.not_evaluated(TIME);
         // The user is not known: reading the review may be what took so long.
-        if let Some(suppressed) = self.lines.of("", false).take(Timestamp::now().as_second()) {
+        if let Some(suppressed) = self.lines.of_user("").take(Timestamp::now().as_second()) {
             tracing::warn!(
                 bytes = body.len(),
                 suppressed,
@@ -139,7 +139,8 @@ impl Reviewer {
     /// Logs a review with findings in one line. A user who can cause findings can cause many, so the number of lines is
     /// bounded. A line holds the paths of findings, and nothing else of the object's content.
     fn log(&self, uid: &str, judgement: &Judgement, change: &Change<'_>, user: &User, dry_run: bool) {
-        let Some(suppressed) = self.lines.of(&user.name, dry_run).take(Timestamp::now().as_second()) else {
+        let budget = if dry_run { self.lines.of_dry_runs() } else { self.lines.of_user(&user.name) };
+        let Some(suppressed) = budget.take(Timestamp::now().as_second()) else {
             self.counters.log_line_suppressed();
             return;
         };

@@ -122,7 +122,7 @@ mod tests {
         }
 
         #[test]
-        fn no_output_is_too_odd_and_none_is_taken_without_credentials(
+        fn odd_outputs_are_errors_and_an_answer_without_credentials_is_refused(
             mut output in Just(br#"{"kind":"ExecCredential","status":{"token":"a"}}"#.to_vec()),
             at in any::<prop::sample::Index>(),
             bytes in prop::collection::vec(any::<u8>(), 0..4),

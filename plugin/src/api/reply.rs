@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_that_wants_to_be_asked_after_the_end_of_time_is_no_overflow() {
+    fn a_wait_beyond_the_end_of_the_clock_does_not_overflow() {
         let asks = |status: u16, text: &'static str| {
             let mut reply = Reply::of(StatusCode::from_u16(status).unwrap(), ());
             reply.headers.insert(RETRY_AFTER, HeaderValue::from_static(text));

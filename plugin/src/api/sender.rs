@@ -238,7 +238,7 @@ impl Sender {
         };
         let result = timeout(self.limits.request, exchange).await;
         let result = result.unwrap_or(Err(RequestFault::Timeout(self.limits.request)));
-        // Neither headers nor bodies: a token and what a cluster holds are nobody else's matter.
+        // Headers and bodies are not logged: they hold tokens and the contents of the cluster.
         self.progress.detail(|| {
             let (method, target, took) = (request.method(), request.target(), begun.elapsed().as_millis());
             match &result {

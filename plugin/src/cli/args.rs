@@ -153,7 +153,8 @@ impl Cli {
     }
 }
 
-/// The error of a line with a word that no command takes. A path among them was to be judged.
+/// The error of a command line with a word that no command takes, with a tip: a word that is the path of a file is
+/// meant as the value of a flag.
 fn with_hint(mut error: clap::Error, argv: &[OsString]) -> clap::Error {
     if let (clap::error::ErrorKind::UnknownArgument, Some(ContextValue::String(word))) =
         (error.kind(), error.get(ContextKind::InvalidArg))
@@ -173,7 +174,7 @@ fn with_hint(mut error: clap::Error, argv: &[OsString]) -> clap::Error {
             Some(ContextValue::Strings(several)) => several.clone(),
             _ => Vec::new(),
         };
-        // clap finds words alike that no slip of the finger makes of each other.
+        // clap also suggests words that are alike without being typing slips of each other.
         let bare = |word: &str| word.trim_start_matches('-').to_owned();
         let names: Vec<String> = known.iter().map(|known| bare(known)).collect();
         if !known.is_empty() && text::nearest(&bare(&word), names.iter().map(String::as_str)).is_none() {
@@ -192,7 +193,7 @@ fn with_hint(mut error: clap::Error, argv: &[OsString]) -> clap::Error {
     error
 }
 
-/// Words that people type for a command, and where it is.
+/// Words that people type instead of a command, each group with a sentence that names the right one.
 const ELSEWHERE: [(&[&str], &str); 3] = [
     (
         &["audit", "check", "get", "lint", "scan", "status", "validate"],
@@ -202,7 +203,7 @@ const ELSEWHERE: [(&[&str], &str); 3] = [
     (&["diff"], "`baseline diff` compares a cluster with a baseline"),
 ];
 
-/// Where the verbs are that a dry run has.
+/// The tip for a verb of kubectl that `dry-run` has.
 const REHEARSED: &str = "`dry-run WORD` says what the policy says of it; to do it use kubectl";
 
 /// The command and its subcommands without the environment variables of the flags that `which` selects.

@@ -21,7 +21,7 @@ pub enum Names<'a> {
     Objects(&'a str),
 }
 
-/// Where names come from. What cannot be had is no name: nobody waits for a completion, or reads its errors.
+/// The source of names. A name that cannot be read is left out: nobody waits for a completion, or reads its errors.
 pub trait NameSource {
     /// The names, by the flags that were typed so far, such as `--kubeconfig`.
     fn names(&self, wanted: Names<'_>, flags: &[String]) -> Vec<String>;
@@ -56,7 +56,7 @@ struct Cursor<'c> {
     pending: Option<&'c Arg>,
     /// Flags with their values, as they were typed.
     flags: Vec<String>,
-    /// What was typed behind the command and is no flag.
+    /// The typed words that are no flags.
     typed: Vec<String>,
     source: &'c dyn NameSource,
 }
@@ -191,7 +191,7 @@ mod tests {
     use crate::cli::args::Cli;
     use crate::cli::invocation::PLUGIN;
 
-    /// Says what it was asked, as a name.
+    /// Returns each question as a name.
     struct Echo;
 
     impl NameSource for Echo {

@@ -1,4 +1,4 @@
-//! The values that a configuration file gives to the flags of a command, and where the value of each setting comes from.
+//! The values that a configuration file gives to the flags of a command, and the source of each setting's value.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use super::environment;
 use crate::api;
 use crate::input::config::{self, GivenSetting, SettingSubject, SettingsFile};
 
-/// What the configuration file gives to a command line.
+/// The settings that the configuration file gives to a command line.
 #[derive(Clone, Debug, Default)]
 pub struct Configured {
     /// The file, if there is one.
@@ -31,11 +31,11 @@ pub(crate) struct Setting {
     pub(crate) flag: &'static str,
     /// The value; `None` where there is none.
     pub(crate) value: Option<String>,
-    /// Where it comes from.
+    /// The source of the value.
     pub(crate) source: SettingSource,
 }
 
-/// Where the value of a setting comes from.
+/// The source of a setting's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SettingSource {
     /// The command line.
@@ -102,7 +102,7 @@ impl Configured {
         })
     }
 
-    /// Finds for each setting the value that counts and its source, from what clap made of the line.
+    /// Sets for each setting the value that counts and its source, from clap's matches of the command line.
     pub(super) fn settle(&mut self, root: &Command, matches: &ArgMatches) {
         let (command, matches) = leaf(root, matches);
         if !takes_settings(command) {
@@ -149,7 +149,7 @@ impl Configured {
 
 /// The cluster that a command line is about.
 fn subject(command: &Command, matches: &ArgMatches) -> SettingSubject {
-    // What excludes --context is instead of a cluster.
+    // A flag that excludes --context names an input other than a cluster.
     let is_of_files = |arg: &&Arg| {
         let typed = matches.value_source(arg.get_id().as_str()).is_some_and(|by| by != ValueSource::DefaultValue);
         typed && command.get_arg_conflicts_with(arg).iter().any(|other| other.get_id() == CONTEXT)
@@ -173,7 +173,7 @@ fn takes_settings(command: &Command) -> bool {
     config::flags().iter().any(|flag| setting(command, flag).is_some())
 }
 
-/// The flag of a setting, if the command has it: what has a variable can be set once and for all.
+/// The flag of a setting, if the command has it. Only a flag with a variable is a setting.
 fn setting<'c>(command: &'c Command, flag: &str) -> Option<&'c Arg> {
     command.get_arguments().find(|arg| arg.get_long() == Some(flag) && is_variable_of(arg, flag))
 }
@@ -191,7 +191,7 @@ fn default_of(command: &Command, flag: &str) -> Option<String> {
     own.unwrap_or_else(|| command.get_subcommands().find_map(|sub| default_of(sub, flag)))
 }
 
-/// The command that a line is for, and what clap made of its words.
+/// The innermost command of a command line, and clap's matches of its words.
 fn leaf<'a>(mut command: &'a Command, mut matches: &'a ArgMatches) -> (&'a Command, &'a ArgMatches) {
     while let Some((name, below)) = matches.subcommand()
         && let Some(sub) = command.find_subcommand(name)

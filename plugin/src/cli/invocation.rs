@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_path_is_kubectls_doing_and_a_bare_name_a_shells() {
+    fn a_full_path_means_a_call_by_kubectl_and_a_bare_name_one_by_a_shell() {
         assert_eq!(name(Some("/usr/local/bin/kubectl-aksarc")), PLUGIN);
         assert_eq!(name(Some("kubectl-aksarc")), ALONE);
         assert_eq!(name(Some("/usr/local/bin/aksarc")), ALONE);

@@ -14,7 +14,7 @@ pub struct KubectlFlag {
     pub name: &'static str,
     /// The verbs that have it; none for a flag of every verb.
     pub verbs: &'static [KubectlVerb],
-    /// What a dry run makes of it.
+    /// The meaning of the flag for a dry run.
     pub standing: FlagStanding,
     /// Whether kubectl leaves it out of its help, because it is deprecated.
     pub hidden: bool,
@@ -45,12 +45,12 @@ pub enum KubectlVerb {
     Uncordon,
 }
 
-/// What a dry run makes of a flag of kubectl.
+/// The meaning of a flag of kubectl for a dry run.
 #[derive(Clone, Copy, Debug)]
 pub enum FlagStanding {
     /// It means the same.
     Same,
-    /// It means the same but for what is said.
+    /// It means the same, with this difference.
     But(&'static str),
     /// It is accepted and changes nothing here, for this reason.
     Idle(Takes, &'static str),
@@ -58,12 +58,12 @@ pub enum FlagStanding {
     Refused(Takes, &'static str),
 }
 
-/// What stands behind a flag.
+/// The value that a flag takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takes {
-    /// Nothing, `=true` or `=false`. The value is the one that it has when it is not given.
+    /// None, `=true` or `=false`. Without the flag, the value is the default.
     Switch {
-        /// The value of the flag that is not given.
+        /// The value without the flag.
         default: bool,
     },
     /// A value.
@@ -147,13 +147,13 @@ fn flags_of(command: &Command) -> impl Iterator<Item = &'static KubectlFlag> {
 
 /// The command with the flags of the table that its own types do not have, on every subcommand that takes them.
 pub(super) fn added(command: Command) -> Command {
-    fn below(command: Command, is_verb: bool) -> Command {
-        let flags = flags_of(&command).filter(|flag| is_verb || flag.verbs.is_empty());
+    fn below(command: Command, parent: &str) -> Command {
+        let flags = flags_of(&command).filter(|flag| parent == DRY_RUN || flag.verbs.is_empty());
         let own: Vec<Arg> = flags.filter_map(KubectlFlag::arg).collect();
-        let is_dry_run = command.get_name() == DRY_RUN;
-        command.args(own).mut_subcommands(|sub| below(sub, is_dry_run))
+        let name = command.get_name().to_owned();
+        command.args(own).mut_subcommands(|sub| below(sub, &name))
     }
-    below(command, false)
+    below(command, "")
 }
 
 /// The error for the first flag that was given and is refused.

@@ -1,11 +1,11 @@
-//! The order of the words on the command line: some stand where kubectl's users put them, and clap looks elsewhere.
+//! The order of the words on a command line: kubectl's users put some flags where clap does not look for them.
 
 use std::ffi::{OsStr, OsString};
 
 use clap::{Arg, Command};
 
-/// The words with flags of the cluster and the display behind the command that they stand before, and with the level of `-v 6`
-/// joined to it. Whatever else is wrong with them, clap tells.
+/// Moves flags of the cluster and the display from before a command to behind it, and joins the level of `-v 6` to its
+/// flag. All other faults of the words are left for clap to report.
 pub fn ordered(root: &Command, argv: Vec<OsString>) -> Vec<OsString> {
     let argv = joined(argv);
     moved(root, &argv).unwrap_or(argv)
@@ -86,7 +86,7 @@ pub(super) fn switched(root: &Command, argv: &[OsString]) -> (Vec<OsString>, Vec
     (out, off)
 }
 
-/// The long name of a switch of the command that a word such as `--all=false` or `-A=1` names, and what it says.
+/// The long name of the switch that a word such as `--all=false` or `-A=1` sets, if the command has it, and its value.
 fn switch(command: &Command, word: &str) -> Option<(String, bool)> {
     let (name, value) = word.split_once('=')?;
     let on = match value {

@@ -25,7 +25,7 @@ struct Typed {
 }
 
 impl Typed {
-    /// The flags that were typed. One that says nothing of the cluster is passed over.
+    /// The flags that were typed. Flags that do not concern the cluster are left out.
     fn of(flags: &[String]) -> Option<Self> {
         let known: Vec<String> = {
             let command = <Self as clap::CommandFactory>::command();
@@ -85,7 +85,7 @@ async fn ask(kind: &'static Kind, typed: &Typed) -> Option<Vec<String>> {
 /// Waiting longer for a completion is worse than none.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Nobody chooses from more.
+/// Nobody chooses from a longer list.
 const MOST: usize = 500;
 
 /// Objects without spec and status, where the server can do that.

@@ -13,19 +13,19 @@ use crate::snapshot::index::{Index, ListState, RecordedProbe};
 #[derive(Debug, Default)]
 pub(crate) struct Missing(BTreeMap<Reason, BTreeMap<String, BTreeSet<String>>>);
 
-/// Why something could not be read.
+/// The reason why something could not be read.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Reason {
-    /// The caller may not.
+    /// The caller lacks the right.
     Forbidden,
-    /// The snapshot that is read does not hold it.
+    /// The snapshot does not hold it.
     NotRecorded,
-    /// Anything else, in words.
+    /// Another reason, in words.
     Other(String),
 }
 
 impl Missing {
-    /// Lists and answers that a snapshot lacks. An answer that failed is no right that is missing.
+    /// Lists and answers that a snapshot lacks. An answer that failed does not count as a missing right.
     pub(crate) fn of_snapshot(index: &Index) -> Self {
         let mut missing = Missing::default();
         for list in &index.lists {
@@ -70,7 +70,7 @@ impl Missing {
         self.0.is_empty()
     }
 
-    /// Says on stderr what is missing, a line for each reason, and what to do about it.
+    /// Prints to stderr a line for each reason, with the lists and answers that are missing for it and the remedy.
     pub(crate) fn warn(&self, ui: &Ui) {
         for (reason, kinds) in &self.0 {
             let count = counting(kinds.values().map(BTreeSet::len).sum(), "list");

@@ -108,7 +108,7 @@ impl Showing {
         Ok(Renderings { report, around, texts })
     }
 
-    /// Says on stderr what the screen says and some formats have no place for.
+    /// Prints to stderr the remarks of the screen for which a format has no place.
     fn note_what_has_no_place(&self, report: &ReportV1, ui: &Ui) {
         let chosen = |format| self.output.iter().any(|chosen| chosen.format == format);
         if report.partial && chosen(ReportFormat::Name) {

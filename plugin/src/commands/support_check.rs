@@ -227,7 +227,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<ReportV1, Failure> {
     Ok(report)
 }
 
-/// Writes the files that were asked for, and prints a report.
+/// Writes the files that the flags name, and prints a report.
 fn print(report: &ReportV1, args: &Args, cost: &CheckCost, now: Timestamp, ui: &Ui) -> Result<(), Failure> {
     let printing = &args.printing;
     let shown = printing.showing.render(report, args.shown_namespace(), now, ui)?;
@@ -240,7 +240,7 @@ fn print(report: &ReportV1, args: &Args, cost: &CheckCost, now: Timestamp, ui: &
     shown.write(ui)
 }
 
-/// Says on stderr that a snapshot is old.
+/// Warns on stderr that a snapshot is old.
 fn warn_of_age(age: Option<Age>, ui: &Ui) {
     if let Some(Age { days, .. }) = age.filter(|age| age.days >= OLD_DAYS) {
         ui.note(&format!(
@@ -302,7 +302,7 @@ struct CheckCost {
     peak_memory_bytes: u64,
 }
 
-/// Tells what a check took.
+/// Prints the cost of a check.
 fn stats(path: &Path, report: &ReportV1, cost: &CheckCost, ui: &Ui) -> Result<(), Failure> {
     let CoverageV1 { objects, requests, .. } = &report.coverage;
     let CheckCost { seconds, peak_memory_bytes } = cost;

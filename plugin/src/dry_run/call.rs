@@ -3,8 +3,8 @@
 use super::gate::Cleared;
 use crate::api::ApiRequest;
 
-/// The request for a write that the gate has cleared. No write is sent in any other way, and each asks for
-/// `dryRun=All`: [`ApiRequest::rehearsal`] has no other form.
+/// The request for a write that the gate has cleared. This is the only function that makes the request of a write, and
+/// [`ApiRequest::rehearsal`] always asks for `dryRun=All`.
 #[expect(clippy::disallowed_methods, reason = "this is the door")]
 pub fn rehearse(cleared: &Cleared) -> ApiRequest {
     let write = cleared.write();

@@ -103,6 +103,22 @@ pub fn pairs(place: MetadataPlace, edits: &[String]) -> Result<KeyEdits, String>
     Ok(pairs)
 }
 
+/// The treatment of keys and taints that the object has already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// The command is refused.
+    Keep,
+    /// They are replaced.
+    Replace,
+}
+
+impl Existing {
+    /// Of the flag `--overwrite`.
+    pub fn of(overwrite: bool) -> Self {
+        if overwrite { Existing::Replace } else { Existing::Keep }
+    }
+}
+
 /// The patch that kubectl would send for an object, and its remarks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Edit {
@@ -120,7 +136,7 @@ pub fn metadata(
     object: &Value,
     place: MetadataPlace,
     pairs: &KeyEdits,
-    overwrite: bool,
+    existing: Existing,
     resource_version: &str,
 ) -> Result<Edit, String> {
     let empty = Map::new();
@@ -130,7 +146,7 @@ pub fn metadata(
         .and_then(Value::as_object)
         .unwrap_or(&empty);
     let current = |key: &str| old.get(key).and_then(Value::as_str);
-    if !overwrite {
+    if existing == Existing::Keep {
         for (key, value) in &pairs.set {
             // `kubectl rollout history` reads this annotation, and kubectl always lets it be replaced.
             let free = place == MetadataPlace::Annotations && key == CHANGE_CAUSE;
@@ -240,13 +256,13 @@ fn same(one: &TaintEdit, other: &TaintEdit) -> bool {
 ///
 /// # Errors
 /// The message with which kubectl refuses without asking the server.
-pub fn taint_patch(node: &Value, taints: &Taints, overwrite: bool) -> Result<Value, String> {
+pub fn taint_patch(node: &Value, taints: &Taints, existing: Existing) -> Result<Value, String> {
     let own = node.pointer("/spec/taints").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let is = |entry: &Value, key: &str, effect: &str| {
         let part = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();
         part("key") == key && (effect.is_empty() || part("effect") == effect)
     };
-    if !overwrite {
+    if existing == Existing::Keep {
         let there = taints.set.iter().find(|taint| own.iter().any(|entry| is(entry, &taint.key, &taint.effect)));
         if let Some(taint) = there {
             return Err(format!(
@@ -362,21 +378,21 @@ mod tests {
 
     #[test]
     fn label_patches_hold_only_what_differs() {
-        let set = |edits: &[&str], overwrite| {
+        let set = |edits: &[&str], existing| {
             let pairs = pairs(MetadataPlace::Labels, &strings(edits)).unwrap();
-            metadata(&node(), MetadataPlace::Labels, &pairs, overwrite, "")
+            metadata(&node(), MetadataPlace::Labels, &pairs, existing, "")
         };
         assert_eq!(
-            set(&["size=m", "site-"], true).unwrap().patch,
+            set(&["size=m", "site-"], Existing::Replace).unwrap().patch,
             json!({"metadata": {"labels": {"size": "m", "site": null}}})
         );
         assert_eq!(
-            set(&["size=m"], false).unwrap_err(),
+            set(&["size=m"], Existing::Keep).unwrap_err(),
             "label size already has a value (s), and --overwrite is not given"
         );
-        assert_eq!(set(&["size=s"], false).unwrap().patch, json!({}));
+        assert_eq!(set(&["size=s"], Existing::Keep).unwrap().patch, json!({}));
         assert_eq!(
-            set(&["nope-"], false).unwrap(),
+            set(&["nope-"], Existing::Keep).unwrap(),
             Edit { patch: json!({}), notes: vec!["label \"nope\" not found".to_owned()] }
         );
     }
@@ -384,7 +400,7 @@ mod tests {
     #[test]
     fn a_given_resource_version_is_part_of_the_patch() {
         let pairs = pairs(MetadataPlace::Annotations, &strings(&["a=1"])).unwrap();
-        let edit = metadata(&json!({}), MetadataPlace::Annotations, &pairs, false, "7").unwrap();
+        let edit = metadata(&json!({}), MetadataPlace::Annotations, &pairs, Existing::Keep, "7").unwrap();
         assert_eq!(edit.patch, json!({"metadata": {"annotations": {"a": "1"}, "resourceVersion": "7"}}));
     }
 
@@ -393,7 +409,7 @@ mod tests {
         let object = json!({"metadata": {"annotations": {"a": "1", "kubernetes.io/change-cause": "x"}}});
         let edit = |edits: &[&str]| {
             let pairs = pairs(MetadataPlace::Annotations, &strings(edits)).unwrap();
-            metadata(&object, MetadataPlace::Annotations, &pairs, false, "")
+            metadata(&object, MetadataPlace::Annotations, &pairs, Existing::Keep, "")
         };
         let refused = "annotation a already has a value (1), and --overwrite is not given";
         assert_eq!(edit(&["a=2"]).unwrap_err(), refused);
@@ -404,22 +420,22 @@ mod tests {
 
     #[test]
     fn taints_are_added_replaced_and_removed() {
-        let patch = |edits: &[&str], overwrite| taint_patch(&node(), &taints(&strings(edits)).unwrap(), overwrite);
+        let patch = |edits: &[&str], existing| taint_patch(&node(), &taints(&strings(edits)).unwrap(), existing);
         let list = |value: &Value| -> Vec<String> {
             value.pointer("/spec/taints").and_then(Value::as_array).unwrap().iter().map(ToString::to_string).collect()
         };
         assert_eq!(
-            list(&patch(&["new=1:NoExecute", "old-"], false).unwrap()),
+            list(&patch(&["new=1:NoExecute", "old-"], Existing::Keep).unwrap()),
             [
                 r#"{"effect":"NoExecute","key":"new","value":"1"}"#,
                 r#"{"effect":"NoSchedule","key":"gpu","value":"yes"}"#,
                 r#"{"effect":"NoExecute","key":"gpu"}"#,
             ]
         );
-        assert!(patch(&["gpu=no:NoSchedule"], false).unwrap_err().contains("--overwrite"));
-        assert_eq!(list(&patch(&["gpu=no:NoSchedule"], true).unwrap()).len(), 3);
-        assert_eq!(patch(&["gpu-", "old:NoSchedule-"], false).unwrap(), json!({"spec": {"taints": null}}));
-        assert_eq!(patch(&["nope-"], false).unwrap_err(), "taint \"nope\" not found");
+        assert!(patch(&["gpu=no:NoSchedule"], Existing::Keep).unwrap_err().contains("--overwrite"));
+        assert_eq!(list(&patch(&["gpu=no:NoSchedule"], Existing::Replace).unwrap()).len(), 3);
+        assert_eq!(patch(&["gpu-", "old:NoSchedule-"], Existing::Keep).unwrap(), json!({"spec": {"taints": null}}));
+        assert_eq!(patch(&["nope-"], Existing::Keep).unwrap_err(), "taint \"nope\" not found");
     }
 
     #[test]

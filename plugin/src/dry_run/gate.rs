@@ -104,7 +104,8 @@ impl<'s> Gate<'s> {
     async fn read(&self) -> Known {
         let before = Instant::now();
         let registry = Registry::read(self.session).await;
-        // The answer is as old as the question. A server that fails takes its time, and is not asked again at once.
+        // The answer is as old as the question. A server that fails takes long to do so, and is not asked again at
+        // once.
         let since = if matches!(registry, Registry::Unlisted { .. }) { Instant::now() } else { before };
         Known { since, registry }
     }
@@ -135,8 +136,8 @@ fn shown(group: &str) -> &str {
 /// The subresources that Kubernetes stores like objects, so that a dry run stores nothing.
 pub const SUBRESOURCES: [&str; 4] = ["ephemeralcontainers", "resize", "scale", "status"];
 
-/// The time for which the list of APIServices is trusted. A run over hundreds of objects takes longer than one can rely
-/// on no server being registered meanwhile.
+/// The time for which the list of APIServices is trusted. A run over hundreds of objects takes long enough for another
+/// server to be registered meanwhile.
 pub const FRESH: Duration = Duration::from_secs(5);
 
 #[cfg(test)]

@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_as_its_kind_is_not_judged() {
+    fn an_object_that_cannot_be_read_as_its_kind_is_not_judged() {
         let mut broken = node("edge-big");
         broken["spec"]["taints"] = json!({});
         let mut worse = node("edge-big");
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn causes_of_a_denial_fill_in_what_was_not_reckoned() {
+    fn causes_of_a_denial_supply_findings_that_were_not_computed() {
         let sides = sides(Some(node("a")), Some(node("b")), Operation::Update);
         let own = sides.judge(&guard(), &alice(), Timestamp::UNIX_EPOCH).unwrap().judged;
         let cause = |reason: &str, field: &str| Cause {

@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_says_is_printed_clean() {
+    fn messages_of_the_server_are_cleaned_for_printing() {
         let body = json!({"message": "bad\u{1b}[2Jthing\n", "details": {"causes": [{"reason": "AA201", "message": "a\nb", "field": "metadata.labels[x]"}]}});
         let refusal = Refusal::of(&reply(403, body));
         assert_eq!(refusal.message, "bad\\u{1b}[2Jthing\\u{a}");

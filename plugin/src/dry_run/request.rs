@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::api_path::ApiPath;
 use super::discover::Resource;
-use super::edit::{self, KeyEdits, MetadataPlace, Taints};
+use super::edit::{self, Existing, KeyEdits, MetadataPlace, Taints};
 use super::patch;
 use super::strategic::{self, OpenApiDocument};
 use super::write::{Method, Write};
@@ -43,8 +43,8 @@ pub enum Verb {
         place: MetadataPlace,
         /// The changes.
         pairs: KeyEdits,
-        /// `--overwrite`.
-        overwrite: bool,
+        /// The treatment of keys that exist already.
+        existing: Existing,
         /// `--resource-version`.
         resource_version: String,
         /// `--field-manager`.
@@ -94,8 +94,8 @@ pub enum Verb {
     Taint {
         /// The changes.
         taints: Taints,
-        /// `--overwrite`.
-        overwrite: bool,
+        /// The treatment of keys that exist already.
+        existing: Existing,
         /// `--validate`.
         validation: FieldValidation,
         /// `--field-manager`.
@@ -220,14 +220,14 @@ pub fn request(
     let object = before.unwrap_or(&Value::Null);
     let path = resource.path(namespace, name, verb.subresource());
     match verb {
-        Verb::Metadata { place, pairs, overwrite, resource_version, manager } => {
-            let edit = edit::metadata(object, *place, pairs, *overwrite, resource_version)?;
+        Verb::Metadata { place, pairs, existing, resource_version, manager } => {
+            let edit = edit::metadata(object, *place, pairs, *existing, resource_version)?;
             let after = patch::merged(object, &edit.patch);
             let write = Write::new(Method::PatchMerge, path, edit.patch).with("fieldManager", manager);
             Ok(Request { write: Some(write), after: Some(after), notes: edit.notes })
         }
-        Verb::Taint { taints, overwrite, validation, manager } => {
-            let body = edit::taint_patch(object, taints, *overwrite)?;
+        Verb::Taint { taints, existing, validation, manager } => {
+            let body = edit::taint_patch(object, taints, *existing)?;
             let after = patch::merged(object, &body);
             let write = Write::new(Method::PatchStrategic, path, body)
                 .with("fieldManager", manager)
@@ -448,7 +448,7 @@ mod tests {
         let label = Verb::Metadata {
             place: MetadataPlace::Labels,
             pairs,
-            overwrite: true,
+            existing: Existing::Replace,
             resource_version: String::new(),
             manager: "kubectl-label".to_owned(),
         };
@@ -458,7 +458,7 @@ mod tests {
 
         let taint = Verb::Taint {
             taints: edit::taints(&["k=v:NoSchedule".to_owned()]).unwrap(),
-            overwrite: false,
+            existing: Existing::Keep,
             validation: FieldValidation::Strict,
             manager: "kubectl-taint".to_owned(),
         };

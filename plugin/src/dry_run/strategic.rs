@@ -455,7 +455,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn only_kinds_the_server_says_so_of_are_patched_strategically() {
+    fn only_kinds_for_which_the_server_offers_it_are_patched_strategically() {
         let document = document();
         assert!(document.takes_strategic("apps", "v1", "Deployment"));
         assert!(!document.takes_strategic("example.com", "v1", "Widget"));

@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_meant_is_an_error() {
+    fn arguments_that_name_nothing_are_errors() {
         let named = Choice::default();
         assert_eq!(read(&[], &named), Err(TargetError::Nothing));
         assert_eq!(read(&["nodes"], &named), Err(TargetError::NoName("nodes".to_owned())));

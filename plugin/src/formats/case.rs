@@ -79,7 +79,7 @@ fn line(page: &mut String, item: &CaseItem) {
     };
 }
 
-/// What it is about.
+/// The subject of the page.
 fn request(report: &ReportV1) -> Vec<CaseItem> {
     let verdict = match report.verdict {
         VerdictV1::Outside => "outside",
@@ -108,7 +108,7 @@ fn request(report: &ReportV1) -> Vec<CaseItem> {
     ]
 }
 
-/// What somebody changed, latest first; then what was found without a trace of who did it.
+/// The changes that people made, latest first, followed by the findings without a trace of their author.
 fn changes(report: &ReportV1) -> Vec<CaseItem> {
     let mut changes: Vec<CaseChange> =
         report.findings.iter().filter(|finding| is_change(finding)).map(CaseChange::of).collect();
@@ -153,7 +153,7 @@ impl CaseChange {
     }
 }
 
-/// What only people know, and nobody has answered; and what they answered.
+/// The open questions to people, followed by the answered ones.
 fn questions(report: &ReportV1) -> Vec<CaseItem> {
     let mut items = Vec::new();
     for question in &report.questions {
@@ -172,7 +172,7 @@ fn questions(report: &ReportV1) -> Vec<CaseItem> {
     items
 }
 
-/// What was accepted, with the numbers of Microsoft's cases.
+/// The waived findings, with the numbers of Microsoft's cases.
 fn waivers(report: &ReportV1) -> Vec<CaseItem> {
     let mut items: Vec<CaseItem> = Vec::new();
     for waiver in report.findings.iter().filter_map(|finding| finding.waiver.as_ref()) {
@@ -190,7 +190,7 @@ fn waivers(report: &ReportV1) -> Vec<CaseItem> {
     items
 }
 
-/// Changes on the page. More than these nobody reads in a case; the report holds them all.
+/// Changes on the page. Nobody reads more of them in a case; the report holds them all.
 const MAX_CHANGES: usize = 60;
 
 #[cfg(test)]

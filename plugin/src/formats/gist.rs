@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_is_called_as_its_file() {
+    fn a_snapshot_is_named_after_its_file() {
         assert_eq!(file_name("/tmp/edge.tar.gz"), "edge");
         assert_eq!(file_name("clusters/drifted"), "drifted");
         assert_eq!(file_name("edge.v2.json"), "edge.v2");

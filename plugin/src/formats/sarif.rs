@@ -65,7 +65,7 @@ pub(super) fn render(report: &ReportV1, prefix: &str) -> serde_json::Result<Stri
 fn rule_of(report: &ReportV1, rule: &RuleV1, failing: &[&FindingV1]) -> Value {
     let summary = escape::sarif(&rule.summary);
     let own = failing.iter().filter(|finding| finding.code == rule.code);
-    // The rule's heaviest finding stands for it: what is no finding has no level.
+    // The rule's heaviest finding gives the level; without one it is `note`.
     let level = own.clone().map(|finding| finding.consequence).min().map_or("note", level);
     let code = escape::sarif(&rule.code);
     let mut help = format!("kubectl aksarc explain {code} tells what it checks, why, and what to do instead.");
@@ -140,7 +140,7 @@ fn location(uri: &str, line: usize, column: usize) -> Value {
     })
 }
 
-/// What is no result, as notifications: each unknown rule, and the numbers of the others.
+/// The parts of a report that are no results, as notifications: each unknown rule, and the numbers of the others.
 fn notifications(report: &ReportV1, failing: usize, results: usize) -> Vec<Value> {
     let note = |level: &str, text: String| json!({"level": level, "message": {"text": sentence(&text)}});
     let mut notes = Vec::new();

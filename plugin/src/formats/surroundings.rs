@@ -1,4 +1,4 @@
-//! What formats depend on beside the report: the pipeline that runs the program, and flags of one format.
+//! The input of formats besides the report: the pipeline that runs the program, and flags of one format.
 
 use std::ffi::OsString;
 use std::fs::OpenOptions;

@@ -163,7 +163,7 @@ pub(crate) enum SettingSubject {
 }
 
 impl SettingsFile {
-    /// The file for what `--config` or its variable says.
+    /// The file that `--config` or its variable names.
     pub(crate) fn of(given: Option<&Path>) -> Self {
         match given {
             Some(path) if path.as_os_str() == NONE => SettingsFile::None,
@@ -347,7 +347,7 @@ fn usual() -> Option<PathBuf> {
 /// The flags that name files.
 const FILES: [&str; 5] = ["waivers", "baseline", "attest", "versions", "guard-config"];
 
-/// What `--config` and `--waivers` say for no file at all. A file of that name is `./none`.
+/// The word by which `--config` and `--waivers` name no file at all. A file of that name is `./none`.
 const NONE: &str = "none";
 
 /// The waivers of the cluster, in the words of `--waivers`.
@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn words_that_are_none_are_told_with_their_place_and_the_nearest() {
+    fn unknown_words_are_named_with_their_place_and_the_nearest_known_word() {
         for (rest, words) in [
             ("defalts: {}\n", "unknown field `defalts`"),
             ("defalts: {}\n", "line 3, column 1"),

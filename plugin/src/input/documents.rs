@@ -78,8 +78,7 @@ pub(crate) fn each_document(
 
 /// The text of a file.
 ///
-/// # Errors
-/// What it is instead, where that shows, and what makes UTF-8 of it.
+/// # Errors The text is not UTF-8; the message names its likely encoding, and a command that converts it.
 pub(crate) fn text<'b>(name: &str, bytes: &'b [u8]) -> anyhow::Result<&'b str> {
     std::str::from_utf8(bytes).map_err(|error| {
         if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
@@ -140,7 +139,7 @@ fn is_wanted(path: &Path, wanted: &[&str]) -> bool {
 }
 
 fn is_gzip(path: &Path) -> anyhow::Result<bool> {
-    // A program that writes to a pipe that is closed again learns that nobody reads it.
+    // A program that writes to a closed pipe learns that nobody reads it.
     if !fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.is_file() {
         return Ok(false);
     }

@@ -12,7 +12,7 @@ use anyhow::{Context as _, anyhow, bail};
 
 use super::documents;
 
-/// What `kubectl kustomize` makes of a directory.
+/// The manifests that `kubectl kustomize` builds of a directory.
 ///
 /// # Errors
 /// There is no kubectl, it refuses the directory, or takes too long.
@@ -64,7 +64,7 @@ fn reader(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<anyhow::Re
 /// Bases may have to be fetched.
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// Characters shown of what kubectl said.
+/// The most characters shown of kubectl's message.
 const MAX_SAID: usize = 400;
 
 #[cfg(all(test, unix))]
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kubectl_that_hangs_is_not_waited_for() {
+    fn a_hanging_kubectl_is_ended_after_the_limit() {
         let directory = tempfile::tempdir().unwrap();
         let kubectl = directory.path().join("kubectl");
         std::fs::write(&kubectl, "#!/bin/sh\necho begun\nexec sleep 600\n").unwrap();

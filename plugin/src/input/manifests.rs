@@ -31,7 +31,7 @@ pub(crate) enum Given<'a> {
 }
 
 impl<'a> Given<'a> {
-    /// Of the flags, which exclude each other.
+    /// The manifests of both flags, which exclude each other.
     pub(crate) fn of(paths: &'a [PathBuf], depth: Depth, kustomization: Option<&'a Path>) -> Self {
         kustomization.map_or(Given::Files(paths, depth), Given::Kustomization)
     }
@@ -58,7 +58,7 @@ pub(crate) fn each(given: Given<'_>, take: &mut dyn FnMut(Manifest) -> anyhow::R
                 take(manifest)
             })?;
             if count == 0 {
-                bail!("what `kubectl kustomize {shown}` makes holds no objects");
+                bail!("the output of `kubectl kustomize {shown}` holds no objects");
             }
             return Ok(());
         }
@@ -102,7 +102,7 @@ fn is_address(path: &Path) -> bool {
     path.to_str().is_some_and(|text| text.contains("://"))
 }
 
-/// All objects of what is given, as [`each`] reads them.
+/// All objects of the given manifests, as [`each`] reads them.
 ///
 /// # Errors
 /// As for [`each`].
@@ -201,7 +201,7 @@ fn text<'v>(object: &'v Value, field: &str) -> &'v str {
     object.get(field).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// What the types of Kustomize's own files begin with.
+/// The beginning of the `apiVersion` of Kustomize's own files.
 const KUSTOMIZE: &str = "kustomize.config.k8s.io/";
 
 /// The names of files that Kustomize looks for.

@@ -73,24 +73,21 @@ pub(crate) fn release(text: &str) -> Result<String, String> {
 
 /// A file to write instead of stdout; `-` would be a file of that name.
 ///
-/// # Errors
-/// How stdout is written.
+/// # Errors A sentence that says how to write to stdout.
 pub(crate) fn file_or_nothing(text: &str) -> Result<PathBuf, String> {
     output(text, "write to stdout by leaving the flag out")
 }
 
 /// A file to write beside what stdout gets; `-` would be a file of that name.
 ///
-/// # Errors
-/// How stdout is written.
+/// # Errors A sentence that says how to write to stdout.
 pub(crate) fn file_not_stdout(text: &str) -> Result<PathBuf, String> {
     output(text, "this goes to a file; /dev/stdout is standard output where the system has it")
 }
 
 /// Refuses the name of a format where `-o` names a file.
 ///
-/// # Errors
-/// How a file of that name is given.
+/// # Errors A sentence that says how to name such a file.
 pub(crate) fn no_format(path: &Path) -> anyhow::Result<()> {
     match path.to_str().filter(|name| FORMATS.contains(name)) {
         Some(format) => {
@@ -102,8 +99,7 @@ pub(crate) fn no_format(path: &Path) -> anyhow::Result<()> {
 
 /// The file of `-o FORMAT=FILE`.
 ///
-/// # Errors
-/// How stdout is written.
+/// # Errors A sentence that says how to write to stdout.
 pub(crate) fn file_of_format(text: &str) -> Result<PathBuf, String> {
     output(text, "write to stdout by leaving out =FILE")
 }

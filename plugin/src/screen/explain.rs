@@ -12,10 +12,10 @@ use super::sheet::Sheet;
 use super::style::{Look, Paint};
 use super::wording::{counting, dated};
 
-/// How much of a page is shown.
+/// The part of a page that is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// What a person reads in a minute: the way out, the reason, the sources.
+    /// The part that a person reads in a minute: the way out, the reason, the sources.
     Short,
     /// Also what the rule checks, guards and cannot see.
     Full,
@@ -63,7 +63,7 @@ pub fn page(rule: &Rule, data: &Data, look: Look, extent: Extent, name: &str) ->
     facts(&mut page, rule, extent);
     let sections = sections(rule.page);
     let section = |heading: &str| sections.iter().find(|(own, _)| *own == heading).map_or("", |(_, text)| *text);
-    // Whoever looks a rule up has its finding on the screen and wants it gone: the way out comes first.
+    // A reader who looks a rule up has its finding on the screen and wants it gone: the way out comes first.
     for heading in ["Instead", "Why it matters"] {
         page.line("");
         page.line(&Paint::bold(heading));
@@ -92,7 +92,7 @@ pub fn page(rule: &Rule, data: &Data, look: Look, extent: Extent, name: &str) ->
         page.line(&Paint::bold(EXAMPLES));
         page.markdown(examples);
     }
-    // Examples are long, and so is what few readers look for.
+    // Examples are long, and these sections are rarely needed.
     let count = examples.matches("\n```yaml").count();
     page.line("");
     match extent {
@@ -223,7 +223,7 @@ fn sources(page: &mut RulePage, rule: &Rule, data: &Data) {
             let mut platforms = document.platforms.iter().filter(|platform| rule.platforms.contains(platform));
             platforms.any(|platform| platform.has_policy_text() && !row.no_text_on.contains(platform))
         };
-        // The headings of all its sections stand with the clauses above.
+        // The clauses above list the headings of all its sections.
         if let Some(row) = rows.iter().find(own) {
             page.source(document, &row.section);
         }

@@ -1,4 +1,5 @@
-//! Files: whole or not at all; devices, pipes and open descriptors: straight.
+//! Writers of output: a file is written whole or not at all; a device, a pipe or an open descriptor is written
+//! directly.
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -14,11 +15,11 @@ use crate::cli::exit::Failure;
 pub(crate) enum Place {
     /// A file, which may not be there yet.
     File(PathBuf),
-    /// A device, a pipe, or what another program has open. It cannot be replaced, only written to.
+    /// A device, a pipe, or a file that another program has open. It cannot be replaced, only written to.
     Straight(PathBuf),
-    /// What this program has as standard output: written to where it stands, and not from its beginning.
+    /// The standard output of this program: it is written from its present position on.
     Stdout,
-    /// What this program has as standard error.
+    /// The standard error of this program.
     Stderr,
 }
 
@@ -77,7 +78,7 @@ pub(crate) fn may_be_evidence(path: &Path) -> anyhow::Error {
     )
 }
 
-/// Says what came of writing a file: on stdout, or on stderr where stdout is what was written.
+/// Reports that a file was written: on stdout, or on stderr where stdout itself was written.
 ///
 /// # Errors
 /// [`Failure`] when stdout cannot be written.

@@ -5,8 +5,8 @@ use std::process::{Command, Stdio};
 
 use super::ui::Ui;
 
-/// Hands a text to the pager, and waits for its end. Says whether it was shown: without a terminal, without a pager and for
-/// a text that fits the screen it was not.
+/// Hands a text to the pager, and waits for its end. Returns whether it was shown, which it is not without a terminal,
+/// without a pager, or where it fits the screen.
 pub(crate) fn show(text: &str, ui: &Ui) -> bool {
     let rows = terminal_size::terminal_size_of(io::stdout()).map(|(_, rows)| usize::from(rows.0));
     let is_long = rows.is_some_and(|rows| text.lines().count() >= rows);
@@ -19,7 +19,7 @@ pub(crate) fn show(text: &str, ui: &Ui) -> bool {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::piped());
     if std::env::var_os("LESS").is_none() {
-        // As git has it: colours are shown, and the text stays on the screen.
+        // git does the same: colours are shown, and the text stays on the screen.
         command.env("LESS", "FRX");
     }
     let Ok(mut child) = command.spawn() else { return false };
@@ -27,13 +27,14 @@ pub(crate) fn show(text: &str, ui: &Ui) -> bool {
         let is_less = program.rsplit('/').next() == Some("less");
         let text =
             if is_less && ui.is_colored() { text.to_owned() } else { anstream::adapter::strip_str(text).to_string() };
-        // Whoever has read enough leaves the pager before the end.
+        // A reader may leave the pager before the end.
         let _left = stdin.write_all(text.as_bytes());
     }
     child.wait().is_ok()
 }
 
-/// The words of the pager's command: our own variable goes first, then everybody's, then less. An empty one and `cat` are none.
+/// The words of the pager's command: our own variable counts before `PAGER`, and that before `less`. An empty one and
+/// `cat` are none.
 fn choose(own: Option<String>, general: Option<String>) -> Option<Vec<String>> {
     let fallback = if cfg!(unix) { "less" } else { "" };
     let command = own.or(general).unwrap_or_else(|| fallback.to_owned());
@@ -46,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn our_variable_goes_before_everybodys() {
+    fn our_own_variable_takes_precedence_over_pager() {
         let given = |text: &str| Some(text.to_owned());
         assert_eq!(choose(given("most"), given("more")).unwrap(), ["most"]);
         assert_eq!(choose(None, given("less -S")).unwrap(), ["less", "-S"]);

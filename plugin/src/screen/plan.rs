@@ -301,13 +301,17 @@ mod tests {
         }
     }
 
-    fn plain(report: &Plan, ascii: bool) -> String {
-        anstream::adapter::strip_str(&table(report, Look { ascii, ..Look::default() })).to_string()
+    fn plain(report: &Plan) -> String {
+        anstream::adapter::strip_str(&table(report, Look::default())).to_string()
+    }
+
+    fn ascii(report: &Plan) -> String {
+        anstream::adapter::strip_str(&table(report, Look { ascii: true, ..Look::default() })).to_string()
     }
 
     #[test]
     fn the_screen_shows_field_finding_and_way_out() {
-        insta::assert_snapshot!(plain(&report(vec![change()], GuardSource::Assumed), false), @r#"
+        insta::assert_snapshot!(plain(&report(vec![change()], GuardSource::Assumed)), @r#"
         mode server (dryRun=All) as alice@contoso · 1 request · guard aksarc: would DENY (assumed enforce)
 
           ~ node/moc-l7x2
@@ -330,7 +334,7 @@ mod tests {
         refused.instead.clear();
         refused.refusal =
             Some(Refusal { who: Refuser::Webhook("w.example.com".to_owned()), ..Refusal::by_kubectl("no") });
-        let screen = plain(&report(vec![refused], GuardSource::Observed), true);
+        let screen = ascii(&report(vec![refused], GuardSource::Observed));
         assert!(screen.is_ascii(), "{screen}");
         assert!(screen.contains("REFUSED by webhook w.example.com\n        no\n"), "{screen}");
         assert!(screen.contains("DENIED (observed answer)") && screen.ends_with("exit 6\n"), "{screen}");
@@ -370,17 +374,17 @@ mod tests {
         let mut warned = report(vec![change()], GuardSource::Assumed);
         warned.guard.decision = GuardAnswer::Warn;
         let why = "warned, not denied: this user could be a person or the platform (actor: ambiguous)";
-        assert!(!plain(&warned, false).contains(why));
+        assert!(!plain(&warned).contains(why));
         warned.user.actor = "ambiguous";
-        assert!(plain(&warned, false).contains(why), "{}", plain(&warned, false));
+        assert!(plain(&warned).contains(why), "{}", plain(&warned));
         // Whatever the actor, this preset warns.
         warned.guard.preset = "warn";
-        assert!(!plain(&warned, false).contains(why));
+        assert!(!plain(&warned).contains(why));
     }
 
     #[test]
-    fn nothing_found_says_so() {
-        let screen = plain(&report(Vec::new(), GuardSource::Assumed), false);
+    fn a_plan_without_findings_says_so() {
+        let screen = plain(&report(Vec::new(), GuardSource::Assumed));
         assert!(screen.contains("no objects found") && screen.contains("? not judged → ? not judged"), "{screen}");
     }
 }

@@ -25,7 +25,7 @@ pub use view::{Age, GroupBy, Show, View};
 use super::format::ScreenFormat;
 use crate::cli::exit::Failure;
 
-/// What a format leaves out of a report without a trace in it, for stderr.
+/// A sentence for stderr on the findings that a format leaves out silently.
 pub fn left_out(report: &ReportV1, format: ScreenFormat, view: &View) -> Option<String> {
     if format != ScreenFormat::Name {
         return None;

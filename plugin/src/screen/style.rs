@@ -56,8 +56,8 @@ impl Paint {
         paint(AnsiColor::Red.on_default().bold(), text)
     }
 
-    /// Text that leads to an address, on a terminal that has links. Addresses from a report may hold anything: what is no
-    /// plain web address leads nowhere.
+    /// Text that leads to an address, on a terminal that has links. Addresses in a report may hold anything, so only
+    /// plain web addresses become links.
     pub fn link(text: impl Display, url: &str) -> String {
         if url.starts_with("https://") && url.chars().all(|c| c.is_ascii_graphic()) {
             format!("\u{1b}]8;;{url}\u{1b}\\{text}\u{1b}]8;;\u{1b}\\")

@@ -159,7 +159,7 @@ impl Ui {
     }
 }
 
-/// A level of `-v`. What is no number is a variable that says yes or no.
+/// A level of `-v`. A word that is no number is the value of the variable, and says yes or no.
 fn verbosity(text: &str) -> Result<u8, String> {
     match &*text.to_lowercase() {
         "n" | "no" | "f" | "false" | "off" => Ok(0),

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 
 use super::ui::Ui;
 
-/// Warns on stderr about waivers without effect. A waiver that nobody hears of rots.
+/// Warns on stderr about waivers without effect, which would otherwise stay in their files unnoticed.
 pub(crate) fn warn(waivers: &[Waiver], report: &Report, now: Timestamp, ui: &Ui) {
     for audit in audit::audit(waivers, &report.findings, &report.rules, now) {
         let name = shown(&audit.waiver.name);

@@ -1,4 +1,4 @@
-//! A snapshot that exists, taken into a bundle: reduced, and with pseudonyms where they are wanted.
+//! An existing snapshot, taken into a bundle: reduced, and with pseudonyms where they are wanted.
 
 use std::path::Path;
 
@@ -90,7 +90,7 @@ impl RecordedSnapshot {
         })
     }
 
-    /// The files for a bundle.
+    /// The files of the snapshot for a bundle.
     ///
     /// # Errors
     /// A document cannot be serialized.
@@ -98,7 +98,7 @@ impl RecordedSnapshot {
         let certificate = index::file_of(Probe::Certificate);
         let mut parts = Vec::new();
         for (name, file) in self.files {
-            // It holds the names of hosts in a form that no search finds.
+            // The names of hosts stand in it in a form that no search finds.
             if redaction.is_some() && Path::new(&name).file_name().is_some_and(|own| own == certificate) {
                 continue;
             }
@@ -130,7 +130,7 @@ fn is_text(name: &str) -> bool {
     Path::new(name).extension().is_some_and(|own| own == "txt")
 }
 
-/// Leaves out what no snapshot of this program holds, of an object or of each object of a list.
+/// Removes the parts of an object, or of each object of a list, that snapshots of this program do not hold.
 fn reduced(document: &mut Value) {
     let kind = text(document, "kind").to_owned();
     match document.get_mut("items").and_then(Value::as_array_mut) {
@@ -145,7 +145,7 @@ fn reduced(document: &mut Value) {
     }
 }
 
-/// Leaves out certificates: of webhooks, of APIServices, in published ConfigMaps and in answers to probes.
+/// Removes certificates: of webhooks, of APIServices, in published ConfigMaps and in answers to probes.
 fn without_certificates(value: &mut Value, probe_file: &str) {
     let is_certificate = text(value, "kind") == PROBE_KIND
         && probe_file.starts_with(value.get("probe").and_then(Value::as_str).unwrap_or("none"));

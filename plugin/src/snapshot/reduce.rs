@@ -46,7 +46,7 @@ pub fn page(
     Ok(())
 }
 
-/// Leaves out of an object what no rule reads and what may be secret.
+/// Removes the fields of an object that no rule reads and that may be secret.
 pub(super) fn object(value: &mut Value, kind: &str) {
     let Some(fields) = value.as_object_mut() else { return };
     let kept = if kind == "ConfigMap" { data(fields) } else { None };
@@ -116,7 +116,7 @@ fn container(fields: &mut Map<String, Value>, is_static: bool) {
     }
 }
 
-/// The words that reveal a deed that Microsoft tells users to do, in place of the command that contains them.
+/// The words of a command that reveal a mitigation which Microsoft tells users to apply, in place of the command.
 fn signs(fields: &Map<String, Value>) -> Vec<String> {
     let lists = ["command", "args"].into_iter().filter_map(|field| fields.get(field)?.as_array());
     let words: Vec<&str> = lists.flatten().filter_map(Value::as_str).collect();
@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_may_be_secret_does_not_get_in() {
+    fn fields_that_may_be_secret_are_left_out() {
         let canary = "hunter2";
         let bytes = serde_json::json!({"items": [{
             "metadata": {"name": "a", "annotations": {LAST_APPLIED: canary, "keep": "this"}},
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_static_pods_command_line_only_what_rules_read_gets_in() {
+    fn a_static_pods_command_line_keeps_only_the_flags_that_rules_read() {
         let canary = "hunter2";
         let command =
             serde_json::json!(["kube-apiserver", format!("--password={canary}"), "--feature-gates=A=true", canary]);
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn the_guards_record_of_when_it_ran_gets_in_and_no_other_data() {
+    fn the_guards_heartbeat_record_is_kept_and_no_other_data() {
         let map = |namespace: &str, name: &str| {
             let item = serde_json::json!({"metadata": {"name": name, "namespace": namespace}, "data": {"k": "kept"}, "binaryData": {"b": "c2VjcmV0"}});
             let mut out = Vec::new();
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn of_the_arc_agents_settings_what_names_the_clusters_resource_gets_in() {
+    fn settings_of_the_arc_agents_keep_only_the_names_of_the_clusters_resource() {
         let map = |namespace: &str| {
             let data = serde_json::json!({"AZURE_RESOURCE_NAME": "edge", "HTTP_PROXY": "http://hunter2@proxy"});
             let meta = serde_json::json!({"name": "azure-clusterconfig", "namespace": namespace});
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn published_authorities_get_in_and_nothing_around_them() {
+    fn published_authorities_are_kept_without_the_text_around_them() {
         let block = |kind: &str, body: &str| format!("-----BEGIN {kind}-----\n{body}\n-----END {kind}-----\n");
         let (certificate, canary) = (block("CERTIFICATE", "TUlJ"), block("PRIVATE KEY", "aHVudGVyMg=="));
         let map = |namespace: &str, name: &str| {

@@ -1,4 +1,4 @@
-//! The table of who changed what and when, of a result.
+//! The table of the changes in a result: writer, field, values and time.
 
 use aksarc_shared::text;
 use aksarc_shared::verdict::report::v1::{EvidenceV1, FindingV1, ReportV1};

@@ -1,4 +1,4 @@
-//! The first file of a bundle: what is inside, what was left out, and why.
+//! The first file of a bundle: a list of its files, of the parts that were left out, and of the reasons.
 
 use std::fmt::Write as _;
 
@@ -14,18 +14,18 @@ use crate::snapshot::digest;
 pub(crate) struct BundlePart {
     /// Its name.
     pub(crate) name: String,
-    /// What it is, in a few words; empty for a file of the snapshot.
+    /// A description in a few words; empty for a file of the snapshot.
     pub(crate) about: &'static str,
     /// Its content.
     pub(crate) bytes: Vec<u8>,
 }
 
-/// What became of the names in a bundle.
+/// The treatment of names in a bundle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Privacy {
-    /// They are as they are.
+    /// They are unchanged.
     Open,
-    /// Pseudonyms stand for so many of them.
+    /// So many of them are replaced by pseudonyms.
     Pseudonyms(usize),
 }
 
@@ -35,11 +35,11 @@ pub(crate) struct ContentsPage<'b> {
     pub(crate) report: &'b ReportV1,
     /// The other files.
     pub(crate) parts: &'b [BundlePart],
-    /// What became of names.
+    /// The treatment of names.
     pub(crate) privacy: Privacy,
     /// Whether a snapshot is among the files.
     pub(crate) has_snapshot: bool,
-    /// When the bundle was made.
+    /// The time at which the bundle was made.
     pub(crate) made: Timestamp,
 }
 
@@ -97,7 +97,7 @@ impl ContentsPage<'_> {
         out
     }
 
-    /// What a reader might take for left out.
+    /// The parts that a reader might take for left out.
     fn kept(&self) -> &'static str {
         match self.privacy {
             Privacy::Open => {
@@ -144,5 +144,5 @@ impl ContentsPage<'_> {
 /// The directory of the snapshot.
 pub(crate) const SNAPSHOT: &str = "06-snapshot/";
 
-/// The longest word that a result brings.
+/// The longest word that is taken from a result.
 const MAX_SHOWN: usize = 120;

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::pseudonyms::NameClass;
 
-/// TellingNames, each with its class.
+/// Names that tell whose cluster it is, each with its class.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TellingNames(BTreeMap<String, NameClass>);
 
@@ -99,7 +99,7 @@ impl TellingNames {
         }
     }
 
-    /// Adds what looks like a person's address, and the names in ids of resources in Azure, wherever they stand.
+    /// Adds texts that look like a person's mail address, and the names in ids of resources in Azure, wherever they stand.
     fn add_people(&mut self, value: &Value) {
         each_text(value, &mut |text| {
             let parts: Vec<&str> =
@@ -165,7 +165,8 @@ impl TellingNames {
         self.add_host(host);
     }
 
-    /// Adds a host and its domain, unless everybody has it. A domain of somebody's own stands in keys of labels too.
+    /// Adds a host and its domain, unless the domain is a public one. A domain of the owner's stands in keys of labels
+    /// too.
     fn add_host(&mut self, host: &str) {
         if let Ok(address) = host.parse::<IpAddr>() {
             if !address.is_loopback() && !address.is_unspecified() {
@@ -216,7 +217,8 @@ fn each_text(value: &Value, look: &mut dyn FnMut(&str)) {
     }
 }
 
-/// Namespaces that tell nothing beside the platform's: what every cluster has, and what public software installs itself into.
+/// Namespaces besides the platform's that tell nothing: those of every cluster, and those into which public software
+/// installs itself.
 const PLAIN: [&str; 14] = [
     "argocd",
     "cert-manager",
@@ -259,7 +261,7 @@ fn is_within(host: &str, domain: &str) -> bool {
     host.strip_suffix(domain).is_some_and(|before| before.is_empty() || before.ends_with('.'))
 }
 
-/// Where Cluster API writes the name of a node's cluster.
+/// The labels and annotations in which Cluster API writes the name of a node's cluster.
 const CLUSTER_NAME: &str = "cluster.x-k8s.io/cluster-name";
 
 /// Domains within a cluster, and of Microsoft and Kubernetes, whose hosts tell nothing.
@@ -333,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_servers_address_the_host_is_a_name() {
+    fn the_host_of_a_servers_address_is_a_name() {
         for (server, host) in [
             ("https://edge.contoso.example:6443", Some("contoso.example")),
             ("https://edge.azurecr.io", Some("edge.azurecr.io")),

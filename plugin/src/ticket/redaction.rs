@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::names::TellingNames;
 use super::pseudonyms::{NameClass, PseudonymKey};
 
-/// TellingNames and the pseudonyms that take their places.
+/// Names, and the pseudonyms that take their places.
 pub(crate) struct Redaction {
     finder: AhoCorasick,
     key: PseudonymKey,
@@ -65,7 +65,7 @@ impl Redaction {
         out
     }
 
-    /// A document with pseudonyms for the names in its texts and keys. What says of which type something is stays.
+    /// A document with pseudonyms for the names in its texts and keys. Fields that name a type are unchanged.
     pub(crate) fn value(&self, value: &mut Value) {
         match value {
             Value::String(text) => *text = self.text(text),
@@ -117,7 +117,7 @@ impl Redaction {
     }
 }
 
-/// The fields that say of which type something is, or are words of ours or names of programs.
+/// The fields that name a type, or hold words of ours or names of programs.
 const TYPES: [&str; 31] = [
     "apiGroup",
     "apiGroups",
@@ -156,7 +156,7 @@ const TYPES: [&str; 31] = [
 const CONTRACT: [&str; 9] =
     ["apiVersion", "catalogue", "failOn", "kind", "partial", "summary", "tool", "verdict", "verdictBasis"];
 
-/// What stands in place of a remark.
+/// The text that replaces a remark.
 const LEFT_OUT: &str = "(left out)";
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! An API server of a few lines, on loopback, that can also misbehave; and the built program pointed at it.
+//! A small API server on loopback that can also misbehave, and the built program connected to it.
 //!
 //! Every connection carries one request, so that a reply can be any bytes at all.
 #![allow(dead_code, reason = "each test file uses another part")]
@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-/// A request as it came.
+/// A request as it arrived.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) method: String,
@@ -29,7 +29,7 @@ pub(crate) struct Request {
     pub(crate) body: String,
 }
 
-/// What to answer.
+/// A reply.
 pub(crate) enum Reply {
     /// A status and a JSON body.
     Json(u16, Value),
@@ -37,7 +37,7 @@ pub(crate) enum Reply {
     With(u16, &'static str, Value),
     /// These bytes, then the connection ends.
     Raw(Vec<u8>),
-    /// These bytes, then nothing, while the server lives.
+    /// These bytes, then nothing while the server runs.
     Hang(Vec<u8>),
 }
 
@@ -47,7 +47,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Answers with what `handler` says; the number counts requests to the same path from 0.
+    /// Answers with the reply of `handler`; its number counts the requests to the same path from 0.
     pub(crate) fn start(handler: impl Fn(&Request, usize) -> Reply + Send + Sync + 'static) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -62,7 +62,7 @@ impl Server {
         Server { address, requests }
     }
 
-    /// Answers as a cluster does.
+    /// Answers with the objects of a cluster.
     pub(crate) fn of(cluster: Cluster) -> Server {
         Server::start(move |request, _| cluster.answer(request))
     }
@@ -78,7 +78,7 @@ impl Server {
 
 fn serve(mut stream: TcpStream, seen: &Mutex<Vec<Request>>, handler: &dyn Fn(&Request, usize) -> Reply) {
     let Some(request) = receive(&mut stream) else {
-        // What Go's servers say to a TLS handshake on a plain port.
+        // Go's servers answer a TLS handshake on a plain port with this text.
         let _gone =
             stream.write_all(b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTPS request to an HTTP server.\n");
         return;
@@ -153,12 +153,12 @@ pub(crate) struct Cluster {
     pub(crate) lists: BTreeMap<String, (String, Vec<Value>)>,
     pub(crate) forbidden: Vec<String>,
     pub(crate) absent: Vec<String>,
-    /// What `/metrics` and `/readyz` answer, and with what status.
+    /// The answers to `/metrics` and `/readyz`, each with its status.
     pub(crate) texts: BTreeMap<String, (u16, String)>,
 }
 
 impl Cluster {
-    /// Three virtual machines of one pool, nothing wrong with them.
+    /// Three virtual machines of one pool, without any finding.
     pub(crate) fn healthy() -> Cluster {
         let mut cluster = Cluster {
             version: "v1.33.5".to_owned(),
@@ -188,7 +188,7 @@ impl Cluster {
         cluster
     }
 
-    /// As above, with the architecture label of one node set to something else by hand.
+    /// The same cluster, with the architecture label of one node changed by hand.
     pub(crate) fn outside() -> Cluster {
         let mut cluster = Cluster::healthy();
         let (_, nodes) = cluster.lists.get_mut("/api/v1/nodes").unwrap();
@@ -199,7 +199,7 @@ impl Cluster {
         cluster
     }
 
-    /// As the healthy one, with something that does not void support.
+    /// The healthy cluster, with a finding that does not void support.
     pub(crate) fn at_risk() -> Cluster {
         let mut cluster = Cluster::healthy();
         let (_, nodes) = cluster.lists.get_mut("/api/v1/nodes").unwrap();
@@ -227,7 +227,7 @@ impl Cluster {
         groups
     }
 
-    /// Whether a list is served: what every Kubernetes has, and what there are lists of.
+    /// Whether a list is served: the kinds of every Kubernetes are, and those with a list here.
     fn has(&self, path: &str) -> bool {
         let parts: Vec<&str> = path.strip_prefix("/apis/").unwrap_or_default().split('/').collect();
         let [group, version, .., resource] = parts[..] else { return true };
@@ -312,7 +312,7 @@ fn kind_of(path: &str) -> String {
     known.unwrap_or_else(|| panic!("what is the kind of {resource}?")).kind.to_owned()
 }
 
-/// The agents of Azure Arc that no cluster is without.
+/// The agents of Azure Arc that every cluster has.
 const AGENTS: [&str; 7] = [
     "cluster-metadata-operator",
     "clusteridentityoperator",
@@ -323,7 +323,7 @@ const AGENTS: [&str; 7] = [
     "resource-sync-agent",
 ];
 
-/// An entry of managedFields of whoever made an object, which says nothing of single fields.
+/// An entry of managedFields of the maker of an object, without any field.
 pub(crate) fn by(manager: &str) -> Value {
     json!({"manager": manager, "operation": "Update", "apiVersion": "v1", "time": "2026-01-05T08:00:00Z",
         "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {}}})
@@ -408,7 +408,7 @@ impl Program {
     }
 }
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: i32,
@@ -431,8 +431,8 @@ impl Ran {
         self
     }
 
-    /// Without what differs from run to run, and with N for how many rules there are and what they ask for: a new rule
-    /// changes none of the screens that are compared.
+    /// The output with N for numbers that differ from run to run or that grow with the rules, so that a new rule
+    /// changes no compared screen.
     pub(crate) fn screen(&self) -> String {
         let count = |line: &str| {
             let mut words: Vec<&str> = line.split(' ').collect();
@@ -463,7 +463,7 @@ impl Ran {
         self.screen().split("\n\n").next().unwrap_or_default().to_owned()
     }
 
-    /// The last line of the screen: the exit code, and what to do next.
+    /// The last line of the screen: the exit code, and the next step.
     pub(crate) fn last(&self) -> String {
         self.screen().trim_end().lines().last().unwrap_or_default().trim_start().to_owned()
     }
@@ -479,17 +479,17 @@ impl Ran {
     }
 }
 
-/// What stands behind a number that grows with the rules, or that differs from run to run.
+/// The words behind a number that grows with the rules, or that differs from run to run.
 const SCRUBBED: [&[&str]; 4] = [&["requests,"], &["ok", "·"], &["not", "observable"], &["that", "only", "people"]];
 
-/// What a healthy API server of these tests says of feature gates.
+/// The metrics of a healthy API server on feature gates.
 pub(crate) const METRICS: &str = "# HELP kubernetes_feature_enabled x\nkubernetes_feature_enabled{name=\"Old\",stage=\"\"} 1\n\
     kubernetes_feature_enabled{name=\"New\",stage=\"ALPHA\"} 0\nrest_client_requests_total{code=\"200\"} 5\n";
 
 /// Longer than any healthy run takes, shorter than a hang that a test should notice.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
-/// Whether nothing but `names` is in a directory: no half-written file was left behind.
+/// Whether a directory holds nothing but `names`, and thus no half-written file.
 #[track_caller]
 pub(crate) fn assert_holds(directory: &Path, names: &[&str]) {
     let mut found: Vec<String> = std::fs::read_dir(directory)

@@ -154,7 +154,7 @@ mod tests {
     use crate::k8s::kinds;
 
     #[test]
-    fn every_row_says_which_objects_it_means() {
+    fn every_row_identifies_its_objects() {
         for row in &embedded().cluster_objects.objects {
             let told = !row.names.is_empty() || row.prefix.is_some() || row.suffix.is_some() || row.label.is_some();
             assert!(told, "{row:?}");

@@ -101,7 +101,7 @@ mod tests {
     use crate::data::embedded;
 
     #[test]
-    fn a_path_says_more_than_a_name_that_anybody_could_use() {
+    fn an_image_path_has_two_components_or_more() {
         let network = &embedded().network;
         let software = network.plugins.iter().chain(&network.nic_software).map(|row| (&row.name, &row.images));
         for (name, images) in software.chain(network.load_balancers.iter().map(|row| (&row.name, &row.images))) {

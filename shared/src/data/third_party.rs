@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_extensions_ship_is_in_the_table() {
+    fn the_products_that_extensions_ship_are_in_the_table() {
         for row in embedded().extensions.iter() {
             for id in &row.products {
                 assert!(embedded().third_party.product(id).is_some(), "{} ships {id}", row.name);
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_could_be_anybodys_counts_only_with_its_registry() {
+    fn an_ambiguous_path_counts_only_with_its_registry() {
         for image in [
             "registry.aquasec.com/enforcer:2022.4",
             "registry.aquasec.com/enforcer@sha256:00",

@@ -81,7 +81,7 @@ pub enum NoMatcher {
     #[error("actors: {0:?} is compared as it stands, and no name has a star in it: write each name out")]
     Star(String),
     /// An empty entry.
-    #[error("actors: a name is empty, and nobody has none")]
+    #[error("actors: a name is empty, and no user has an empty one")]
     Empty,
     /// A group that others than the platform belong to.
     #[error(

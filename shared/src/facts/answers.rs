@@ -74,7 +74,7 @@ impl std::fmt::Display for Stop {
 pub enum StopPurpose {
     /// Regular maintenance.
     Maintenance,
-    /// Anything else.
+    /// Any other purpose.
     Other,
 }
 
@@ -458,7 +458,7 @@ items:
     }
 
     #[test]
-    fn of_two_answers_to_one_question_none_counts() {
+    fn two_answers_to_one_question_do_not_count() {
         let both = [answer(|_| {}), answer(|a| a.answer = Attested::NotFulfilled)];
         for (_, problems) in problems(&both, embedded(), at("2026-05-02T00:00:00Z")) {
             assert_eq!(problems, [Problem::Duplicate("C35".to_owned())]);

@@ -121,7 +121,7 @@ pub enum RecordError {
     #[error("the heartbeat record cannot be read: {0}")]
     Malformed(String),
     /// The text is JSON without a version, written by another program.
-    #[error("what stands in place of the heartbeat record was not written by a guard: it has no version")]
+    #[error("the text in place of the heartbeat record was not written by a guard: it has no version")]
     Foreign,
     /// The text has a version of the format that this program does not know.
     #[error("the heartbeat record has format version {0}, and this program knows {VERSION}: use a newer one")]

@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn who_shares_a_value_with_the_system_has_not_changed_it() {
+    fn a_writer_that_shares_a_value_with_the_system_has_not_changed_it() {
         let (born, later) = ("2026-03-02T08:00:00Z", "2026-05-18T09:14:00Z");
         let (person, system) = (entry("kubectl", later), entry("kubelet", born));
         assert!(person_of(&person).is_some());

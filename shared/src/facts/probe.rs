@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_metrics_only_the_lines_of_rules_are_kept() {
+    fn only_the_lines_that_rules_read_are_kept_of_metrics() {
         let text = "# HELP x y\nkubernetes_feature_enabled{name=\"A\",stage=\"ALPHA\"} 1\nrest_client_requests_total{code=\"200\"} 5\n";
         assert_eq!(Probe::Metrics.keep(text), "kubernetes_feature_enabled{name=\"A\",stage=\"ALPHA\"} 1\n");
         assert_eq!(Probe::Readyz.keep("[+]ping ok"), "[+]ping ok");

@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_certificate_has_no_end() {
+    fn a_text_that_is_no_certificate_is_an_error() {
         for bytes in [&b""[..], b"x", b"\x30\x03\x02\x01\x00"] {
             let said = Validity::of(bytes).unwrap_err();
             assert!(said.starts_with("cannot read it: "), "{said}");

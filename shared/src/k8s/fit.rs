@@ -41,8 +41,8 @@ impl fmt::Display for Misfit {
     }
 }
 
-/// Checks an object against the shape of its kind, or of what the subresource shows of it. `twin` is the other side of
-/// an update, which fits: text that both have in common is not checked again.
+/// Checks an object against the shape of its kind, or against that of its subresource `scale`. `twin` is the other side
+/// of an update, which fits: text that both have in common is not checked again.
 ///
 /// # Errors
 /// [`Misfit`] for the first difference.

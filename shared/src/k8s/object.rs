@@ -421,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_and_cannot_be_read_is_remembered() {
+    fn a_field_that_cannot_be_parsed_is_remembered() {
         let object = |json: &'static str| -> Object<'static> { serde_json::from_str(json).unwrap() };
         for (json, fault) in [
             (r#"{"spec":"x"}"#, "spec: invalid type: string"),
@@ -440,7 +440,7 @@ mod tests {
     }
 
     #[test]
-    fn of_too_many_entries_the_first_are_read_and_all_are_counted() {
+    fn the_first_of_too_many_entries_are_read_and_all_are_counted() {
         for (count, looked_at, too_many) in [(MAX_ENTRIES, MAX_ENTRIES, None), (300, MAX_ENTRIES, Some(300))] {
             let entries: Vec<String> = (0..count).map(|n| format!(r#"{{"manager":"m{n}"}}"#)).collect();
             let json = format!(r#"{{"metadata":{{"managedFields":[{}]}}}}"#, entries.join(","));

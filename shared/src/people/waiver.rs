@@ -42,40 +42,41 @@ pub struct Waiver {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[cfg_attr(feature = "schema", schemars(required))]
     pub name: String,
-    /// Codes it is for; no wildcards.
+    /// The codes of its rules; no wildcards.
     pub rules: Vec<String>,
-    /// What it is for, exactly.
+    /// The object or finding that it covers, exactly.
     #[serde(rename = "match")]
     pub matches: Match,
-    /// Why.
+    /// The reason.
     pub reason: String,
     /// A ticket; required for findings that void support, unless Microsoft's case stands for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket: Option<String>,
-    /// Who asked.
+    /// The person who asked for it.
     pub requested_by: String,
-    /// Who agreed; somebody else. Microsoft's support case takes the place where it is given.
+    /// The person who approved it, other than the one who asked. Microsoft's support case takes the place where it is
+    /// given.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub approved_by: String,
-    /// From when, RFC 3339; always, if left out. Required for findings that void support.
+    /// The moment from which on it counts, RFC 3339; always, if left out. Required for findings that void support.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub not_before: Option<Timestamp>,
-    /// Until when, RFC 3339; the finding returns at this instant.
+    /// The moment at which it ends, RFC 3339; the finding returns at this instant.
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub expires: Timestamp,
-    /// On whose word.
+    /// The authority behind it.
     #[serde(default)]
     pub kind: WaiverKind,
     /// Microsoft's support case; required for `microsoft-directed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub support_case: Option<String>,
-    /// What has to stay as it was when the waiver was given; it lapses otherwise.
+    /// Values that have to stay as they were when the waiver was given; it lapses otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lapses_unless: Option<Pin>,
 }
 
-/// On whose word something is waived.
+/// The authority behind a waiver.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -87,8 +88,8 @@ pub enum WaiverKind {
     MicrosoftDirected,
 }
 
-/// What a waiver is for: an object by kind, namespace and name, or a finding by its fingerprint. All that is given has to
-/// match, exactly.
+/// The subject of a waiver: an object by kind, namespace and name, or a finding by its fingerprint. All fields that are
+/// given have to match, exactly.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -110,18 +111,19 @@ pub struct Match {
     pub fingerprint: Option<String>,
 }
 
-/// What a waiver was given for. When it is no longer so, somebody has to look again.
+/// Values of a finding for which a waiver was given. When one of them changes, the waiver lapses, so that somebody
+/// looks again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Pin {
-    /// The object's uid: one of the same name made anew is another.
+    /// The object's uid: a recreated object of the same name has another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uid: Option<String>,
     /// The value found, `after` in a report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
-    /// When the change was over, RFC 3339: what shows a later hand was changed again.
+    /// The end of the change, RFC 3339: the waiver lapses if the object is changed after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub changed_before: Option<Timestamp>,

@@ -12,8 +12,9 @@ use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRe
 use crate::k8s::kinds;
 use crate::k8s::object::{ManagedEntry, Object};
 use crate::k8s::text::Text;
-use crate::rules::parts::node_metadata::{target, update};
+use crate::rules::parts::node_metadata::update;
 use crate::rules::parts::platform_signs::platform_signs;
+use crate::rules::parts::target::target;
 use crate::rules::rule::{
     Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,
 };

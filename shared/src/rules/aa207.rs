@@ -12,10 +12,10 @@ use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRe
 use crate::k8s::kinds;
 use crate::k8s::object::Object;
 use crate::k8s::text::Text;
-use crate::rules::parts::node_metadata::{
-    KeyChange, changes, finalizers_of_people, new_finalizers, path, target, word,
-};
+use crate::rules::parts::finalizers::{finalizers_of_people, new_finalizers};
+use crate::rules::parts::node_metadata::{KeyChange, changes, path, word};
 use crate::rules::parts::system_namespace::{Whose, is_made_by_release};
+use crate::rules::parts::target::target;
 use crate::rules::rule::{
     Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Voiding, Watch, Weight,
 };

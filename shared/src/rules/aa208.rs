@@ -7,7 +7,9 @@ use crate::facts::inventory::{Inventory, NodeFact};
 use crate::facts::notes::Notes;
 use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
-use crate::rules::parts::node_metadata::{finalizers_of_people, new_finalizers, owned, target};
+use crate::rules::parts::finalizers::{finalizers_of_people, new_finalizers};
+use crate::rules::parts::owners::owned;
+use crate::rules::parts::target::target;
 use crate::rules::parts::{platform_signs, ways};
 use crate::rules::rule::{
     Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,

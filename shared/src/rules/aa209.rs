@@ -13,7 +13,9 @@ use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::{ManagedEntry, Object};
 use crate::k8s::text::Text;
 use crate::rules::parts::cluster_api::is_aks_arc;
-use crate::rules::parts::node_metadata::{KeyChange, changes, disowned, owned, path, target, word};
+use crate::rules::parts::node_metadata::{KeyChange, changes, path, word};
+use crate::rules::parts::owners::{disowned, owned};
+use crate::rules::parts::target::target;
 use crate::rules::rule::{
     Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Voiding, Watch, Weight,
 };

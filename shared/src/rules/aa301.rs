@@ -13,9 +13,10 @@ use crate::rules::parts::changed::changed_fields;
 use crate::rules::parts::components::{by_owner, component, is_theirs, of_pods};
 use crate::rules::parts::differences::FieldDifference;
 use crate::rules::parts::effect::{Effect, is_restart};
-use crate::rules::parts::node_metadata::{added_finalizers, target};
+use crate::rules::parts::finalizers::added_finalizers;
 use crate::rules::parts::put_back::{self, Past, Present};
 use crate::rules::parts::rest::{Rest, idle};
+use crate::rules::parts::target::target;
 use crate::rules::parts::written::{MAX_PATHS, each_hand, each_second, hands, root};
 use crate::rules::parts::{foreign, forged, names};
 use crate::rules::rule::{

@@ -6,7 +6,8 @@ use crate::facts::origin::{self, Provenance};
 use crate::finding::{Basis, Clause, Code, Consequence, Draft};
 use crate::k8s::kinds::{self, Kind};
 use crate::rules::parts::components;
-use crate::rules::parts::node_metadata::{owned, target};
+use crate::rules::parts::owners::owned;
+use crate::rules::parts::target::target;
 use crate::rules::rule::{Grounds, ManifestUse, Mode, Reach, Rule, StateCheck, Voiding, Watch, Weight};
 
 pub(super) static RULE: Rule = Rule {

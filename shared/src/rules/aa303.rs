@@ -15,7 +15,8 @@ use crate::k8s::object::{ManagedEntry, Object};
 use crate::rules::parts::add_ons::{self, Standing};
 use crate::rules::parts::differences::Differing;
 use crate::rules::parts::installed::{self, EXTENSIONS, FromRelease, Installed};
-use crate::rules::parts::node_metadata::{disowned, target};
+use crate::rules::parts::owners::disowned;
+use crate::rules::parts::target::target;
 use crate::rules::parts::{components, names, ways};
 use crate::rules::rule::{
     Across, Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch,

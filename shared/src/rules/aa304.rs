@@ -78,8 +78,9 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         inventory.remarks::<ThereAlready>(RULE.code).any(|other| *other == object)
     };
     let (data, platform) = (context.data, context.platform);
-    let mut drafts =
-        health::missing(inventory, data, platform, false, |row| is_there(&row.kind, &row.namespace, &row.name));
+    let mut drafts = health::missing(inventory, data, platform, health::Sought::Components, |row| {
+        is_there(&row.kind, &row.namespace, &row.name)
+    });
     drafts.extend(health::missing_beside(inventory, data, platform, is_there));
     Verdict::Found(drafts)
 }

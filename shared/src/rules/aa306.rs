@@ -11,8 +11,9 @@ use crate::k8s::object::Object;
 use crate::rules::parts::changed::changed;
 use crate::rules::parts::components::by_owner;
 use crate::rules::parts::installed::{self, Installed};
-use crate::rules::parts::node_metadata::{disowned, owned, target};
+use crate::rules::parts::owners::{disowned, owned};
 use crate::rules::parts::rest::idle;
+use crate::rules::parts::target::target;
 use crate::rules::parts::written::hands;
 use crate::rules::rule::{
     Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,

@@ -4,8 +4,9 @@ use crate::data::{Data, Platform};
 use crate::facts::change::{Change, Operation};
 use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence};
 use crate::k8s::kinds;
-use crate::rules::parts::node_metadata::{owned, target};
+use crate::rules::parts::owners::owned;
 use crate::rules::parts::system_namespace::Whose;
+use crate::rules::parts::target::target;
 use crate::rules::rule::{Grounds, ManifestUse, Mode, Reach, Rule, StateCheck, Voiding, Watch, Weight};
 
 pub(super) static RULE: Rule = Rule {

@@ -11,7 +11,9 @@ use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRe
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
 use crate::rules::parts::changed::changed;
-use crate::rules::parts::node_metadata::{owned, path, should_be, target, word};
+use crate::rules::parts::node_metadata::{path, should_be, word};
+use crate::rules::parts::owners::owned;
+use crate::rules::parts::target::target;
 use crate::rules::parts::written::hands;
 use crate::rules::rule::{
     Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,

@@ -6,8 +6,8 @@ use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::Inventory;
 use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
-use crate::rules::parts::node_metadata::target;
 use crate::rules::parts::platform_signs::platform_signs;
+use crate::rules::parts::target::target;
 use crate::rules::parts::ways;
 use crate::rules::rule::{
     Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Voiding, Watch, Weight,

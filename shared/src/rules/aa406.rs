@@ -53,11 +53,11 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
-    node_power::each(seen, notes, Speaker::Allowed);
+    node_power::per_object(seen, notes, Speaker::Allowed);
 }
 
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
-    node_power::whole(inventory, context, RULE.code)
+    node_power::per_cluster(inventory, context, RULE.code)
 }
 
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {

@@ -10,7 +10,7 @@ use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRe
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
 use crate::rules::parts::differences::Differing;
-use crate::rules::parts::node_metadata::target;
+use crate::rules::parts::target::target;
 use crate::rules::parts::{network_software, node_power, ways};
 use crate::rules::rule::{
     Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Voiding, Watch, Weight,

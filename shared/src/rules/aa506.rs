@@ -8,7 +8,7 @@ use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRe
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::{ManagedEntry, Object};
 use crate::rules::parts::differences::Differing;
-use crate::rules::parts::node_metadata::target;
+use crate::rules::parts::target::target;
 use crate::rules::parts::ways;
 use crate::rules::rule::{
     Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Voiding, Watch, Weight,

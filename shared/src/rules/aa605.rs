@@ -76,7 +76,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         let name = format!("{}/{}", row.namespace, row.name);
         inventory.remarks::<Agent>(RULE.code).any(|agent| agent.kind == row.kind && agent.name == name)
     };
-    let mut drafts = health::missing(inventory, context.data, context.platform, true, is_there);
+    let mut drafts = health::missing(inventory, context.data, context.platform, health::Sought::ArcAgents, is_there);
     drafts.extend(all_gone(inventory, context));
     // An unread policy may be the one that leads out.
     if context.unread(&[&kinds::NETWORK_POLICY]).is_none() {

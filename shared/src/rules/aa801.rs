@@ -33,9 +33,9 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
-    third_party::each(seen, notes, Licence::Open);
+    third_party::per_object(seen, notes, Licence::Open);
 }
 
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
-    third_party::whole(inventory, context, RULE.code)
+    third_party::per_cluster(inventory, context, RULE.code)
 }

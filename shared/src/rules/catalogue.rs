@@ -72,15 +72,15 @@ impl<'d> Deciders<'d> {
 /// A word that names no rule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnknownRule {
-    /// The code of a rule that is no more.
+    /// The code of a retired rule.
     #[error("{0} is retired: no rule has this code any more, and none will")]
     Retired(&'static str),
-    /// A slip of the finger, or a pattern of another tool's.
+    /// A typing slip, or a pattern as other tools have them.
     #[error("no rule is called {given:?}; did you mean {nearest}?")]
     Slip {
-        /// What was given.
+        /// The word.
         given: String,
-        /// What may have been meant.
+        /// The rule or category that was probably meant.
         nearest: String,
     },
     /// Anything else.
@@ -89,7 +89,7 @@ pub enum UnknownRule {
 }
 
 impl UnknownRule {
-    /// What is known of a selector that selects nothing.
+    /// The kind of error for a selector that selects nothing.
     fn of(selector: &str) -> Self {
         let given = selector.to_uppercase();
         if let Some(code) = RETIRED.into_iter().find(|code| *code == given || *code == format!("AA{given}")) {

@@ -51,7 +51,7 @@ pub struct Rule {
     pub state: StateCheck,
     /// The judgement of a change. `None` when there is nothing to guard.
     pub change: Option<ChangeCheck>,
-    /// The judgement of whose hand a change claims to be, by the field manager that asks for it.
+    /// The judgement of the field manager that a request claims to be.
     pub claim: Option<ClaimCheck>,
     /// The judgement of manifests, which nobody has applied yet.
     pub manifests: ManifestUse,
@@ -313,7 +313,7 @@ pub struct Across {
     pub(crate) settle: fn(&Inventory, &Context<'_>, &mut Vec<Draft>) -> Option<String>,
 }
 
-/// Which lists hold objects that may void support by a rule.
+/// The lists whose objects may void support by a rule.
 #[derive(Clone, Copy, Debug)]
 pub enum Voiding {
     /// Any list the rule reads.
@@ -333,8 +333,8 @@ impl Voiding {
     }
 }
 
-/// The judgement of whose hand a change claims to be: a draft, from the change and the field manager that asks for it, which is
-/// empty where the request gives none.
+/// A draft on a request that claims another field manager than its own, from the change and the request's field
+/// manager, which is empty where the request gives none.
 pub type ClaimCheck = fn(&Change<'_>, &str, &Data) -> Option<Draft>;
 
 /// The judgement of a change: drafts of its findings.

@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn an_audit_says_what_each_waiver_is_good_for() {
+    fn an_audit_tells_the_use_of_each_waiver() {
         let findings = [finding("log-agent", "u1", Some("x")), finding("second", "u2", Some("x"))];
         let named = |name: &str, change: fn(&mut Waiver)| {
             let mut own = Waiver { name: name.to_owned(), ..waiver() };
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_called_unused_that_was_not_looked_for() {
+    fn a_waiver_is_not_called_unused_if_its_rules_were_not_evaluated() {
         let rules = |outcome_of: RuleResult, reason: &str| [outcome("AA303", outcome_of, reason)];
         let usage = |rules: &[RuleOutcome]| audit(&[waiver()], &[], rules, time(NOVEMBER))[0].usage();
         assert_eq!(usage(&rules(RuleResult::Pass, "")), Use::Unused);

@@ -33,7 +33,7 @@ pub enum ReviewError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotEvaluated {
     /// The object, or another part of the request, is not of the shape Kubernetes documents.
-    #[error("the object cannot be read as what it should be: {0}")]
+    #[error("the object does not fit its kind: {0}")]
     Unreadable(String),
     /// An operation that is not judged: CONNECT, or one that Kubernetes adds later.
     #[error("no rule judges the operation {0}")]

@@ -160,7 +160,7 @@ impl ControlPlane {
         Ok(())
     }
 
-    /// Somebody who administers the cluster by a group and by nothing else, as with groups of Entra ID.
+    /// An administrator of the cluster by a group alone, as with groups of Entra ID.
     ///
     /// # Errors
     /// The API server refused the binding.
@@ -321,7 +321,7 @@ pub(super) fn write_kubeconfig(
     Ok(path)
 }
 
-/// The name that a person would give the binding: `alice`, `argocd-application-controller`.
+/// The name of the binding: `alice`, `argocd-application-controller`.
 fn short_name(identity: &Identity) -> String {
     let user = identity.username();
     let name = user.rsplit(':').next().unwrap_or(&user);

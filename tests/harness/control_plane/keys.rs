@@ -62,7 +62,7 @@ impl ControlPlane {
     }
 }
 
-/// A text without its line breaks: whoever writes PEM anew may break lines elsewhere.
+/// A text without its line breaks: PEM that is written anew may have them elsewhere.
 fn plain(pem: &str) -> String {
     pem.split_ascii_whitespace().collect()
 }

@@ -1,4 +1,4 @@
-//! The programs: how each is started, and when it is ready.
+//! The programs: the start of each, and its readiness.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -43,14 +43,14 @@ impl ControlPlane {
             flag("--root-ca-file=", self.authority()),
             // Each controller acts under the name it has in a real cluster.
             "--use-service-account-credentials=true".into(),
-            // With the default, a small cluster waits five seconds for its own politeness.
+            // With the default, a small cluster waits five seconds for its own rate limit.
             "--kube-api-qps=500".into(),
             "--kube-api-burst=1000".into(),
             "--leader-elect=false".into(),
             "--secure-port=0".into(),
         ];
         if !heartbeats {
-            // Nobody plays the kubelets: what a node said once stays true.
+            // Nobody plays the kubelets, so a node's status stays as it was written.
             flags.push("--node-monitor-grace-period=24h".into());
         }
         self.spawn("kube-controller-manager", Tool::KubeControllerManager(self.kubernetes), flags)
@@ -94,12 +94,12 @@ pub(super) fn start_etcd(root: &Path) -> anyhow::Result<(Supervised, String)> {
             flag("--data-dir=", root.join(format!("etcd-{port}"))),
             flag("--listen-client-urls=", &address),
             flag("--advertise-client-urls=", &address),
-            // Nobody joins, so whatever port is free will do.
+            // Nobody joins, so any free port will do.
             "--listen-peer-urls=http://127.0.0.1:0".into(),
             "--unsafe-no-fsync".into(),
         ];
         let etcd = Supervised::start("etcd", &program, flags, root.join("etcd.log"))?;
-        // Its own word, not an answer on the port: that could be another test's etcd.
+        // Its own message, not an answer on the port, which could be another test's etcd.
         ready(&etcd, |log| {
             if log.contains("serving client traffic insecurely") {
                 Ok(())

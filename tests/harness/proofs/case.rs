@@ -45,17 +45,17 @@ pub(super) struct Shown {
 }
 
 impl Stage<'_> {
-    /// Fails where something is left of earlier cases, or the sample is not lawful.
+    /// Fails where an earlier case has left something behind, or the sample is not lawful.
     pub(super) fn clean(&mut self, proof: &Proof) -> anyhow::Result<()> {
         let flags = flags(proof, None);
         self.passes(proof, &flags).context("before any case")
     }
 
-    /// Makes the state, judges it, rehearses what the findings say, and takes it back.
+    /// Makes the state, judges it, rehearses the printed fixes, and takes the state back.
     pub(super) fn state(&mut self, proof: &Proof, case: &Case) -> anyhow::Result<Shown> {
         let flags = flags(proof, Some(case));
         let played = self.set_up(case).and_then(|()| {
-            // They may name what the steps have made, and cover nothing once it is taken back.
+            // Waivers may name objects that the steps have made, and cover nothing once these are taken back.
             let mut flags = flags.clone();
             flags.extend(self.waivers(case)?);
             match case.kind() {
@@ -157,7 +157,7 @@ impl Stage<'_> {
     }
 
     fn violating(&mut self, proof: &Proof, case: &Case, flags: &[String]) -> anyhow::Result<Shown> {
-        // What controllers report follows a moment after what was asked of them.
+        // Controllers report a moment after a change.
         let judged = wait::until("the expected outcome", LIMIT, || {
             let judged = self.judge(proof, flags).map_err(|error| format!("{error:#}"))?;
             expected(case, &judged).map(|()| judged)
@@ -199,13 +199,13 @@ impl Stage<'_> {
         Ok(shown)
     }
 
-    /// Nothing heavier than information; of a rule that only informs, nothing at all.
+    /// Waits until the check has no finding heavier than information; for a rule that only informs, none at all.
     fn passes(&mut self, proof: &Proof, flags: &[String]) -> anyhow::Result<()> {
         self.passes_while(proof, flags, |_| Ok(()))
     }
 
-    /// The same of what was just taken back: controllers delete a moment later, and pods end when their kubelet says
-    /// so.
+    /// Waits until the findings of a state that was just taken back are gone: controllers delete a moment later, and
+    /// pods end when their kubelet says so.
     fn passes_again(&mut self, proof: &Proof, flags: &[String]) -> anyhow::Result<()> {
         self.passes_while(proof, flags, |player: &mut Player<'_>| player.look())
     }

@@ -1,4 +1,4 @@
-//! The commands that findings print, as a person would paste them.
+//! The commands that findings print, in the form in which people paste them.
 
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
@@ -105,7 +105,7 @@ pub(super) fn run(command: &mut Command, mut meanwhile: impl FnMut() -> anyhow::
 fn said(child: &mut Child) -> String {
     let mut text = String::new();
     if let Some(stderr) = &mut child.stderr {
-        // What cannot be read is no reason to hide how it ended.
+        // An unreadable output must not hide the exit code.
         let _ = stderr.read_to_string(&mut text);
     }
     text
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_makes_a_finding_go_away_is_pasted() {
+    fn only_commands_that_clear_a_finding_are_pasted() {
         let fix = |argv: Value, clears: bool| json!({"argv": argv, "line": "x", "clears": clears});
         let of = |fixes: &[Value]| cures(&json!({"fix": fixes})).len();
         let (look, cure) =
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_behind_fix_is_read_from_the_screen() {
+    fn the_commands_behind_fix_are_read_from_the_screen() {
         let screen =
             "    why   x\n    fix   kubectl delete node x  # destroys it\n    more  kubectl aksarc explain AA401\n";
         assert_eq!(printed(screen), ["kubectl delete node x  # destroys it"]);

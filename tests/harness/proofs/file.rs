@@ -1,4 +1,4 @@
-//! The format of a proof, which `proofs/README.md` explains to those who write one.
+//! The format of a proof; `proofs/README.md` explains it to authors.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -112,7 +112,7 @@ pub(super) enum Kind {
     State,
 }
 
-/// A finding that must be there. What is not given is not compared.
+/// A finding that must be there. Fields that are not given are not compared.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Expected {

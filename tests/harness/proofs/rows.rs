@@ -23,7 +23,7 @@ use crate::client::{Answer, Http, PatchKind};
 use crate::identity::Identity;
 use crate::wait;
 
-/// Which requests a place is asked about.
+/// The requests that are sent to a place.
 #[derive(Clone, Copy)]
 pub(super) struct Asking {
     /// Those of all kinds that are not alpha.
@@ -310,5 +310,5 @@ fn serve(stage: &Stage<'_>, kind: &Kind) -> anyhow::Result<()> {
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Kinds that Kubernetes has taken away: 1.28 serves them, and the newest does not.
+/// Kinds that a later Kubernetes removed: 1.28 serves them, and the newest does not.
 const GONE: [&Kind; 2] = [&kinds::CLUSTER_CIDR, &kinds::RESOURCE_CLASS];

@@ -1,4 +1,4 @@
-//! The table of what was proved of each rule, and of what was not.
+//! The table of the proved and the unproved claims of each rule.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;

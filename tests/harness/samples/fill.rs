@@ -1,4 +1,4 @@
-//! Replacing what a step's texts may hold.
+//! Placeholders in the texts of steps, and their values.
 
 use anyhow::Context;
 use jiff::{Timestamp, ToSpan, tz::TimeZone};

@@ -1,4 +1,4 @@
-//! Playing the kubelets: pods run, and workloads become ready.
+//! The part of the kubelets: pods run, and workloads become ready.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Doing what steps say, through the API.
+//! The player of steps, which sends them to the API.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -174,7 +174,7 @@ impl<'a> Player<'a> {
         Finished::run(&mut command, input)?.succeeded().map(drop)
     }
 
-    /// Waits until it is gone; kubelets end pods.
+    /// Waits until the object is gone; kubelets end pods.
     fn delete(&mut self, identity: &Identity, path: &str) -> anyhow::Result<()> {
         let http = self.client(identity)?;
         granted(path, || http.delete(path))?;
@@ -245,7 +245,7 @@ impl<'a> Player<'a> {
     }
 }
 
-/// The authorizer and new kinds lag behind what was written, so that these two refusals may pass.
+/// The authorizer and the discovery of new kinds lag behind writes, so these two refusals may pass.
 fn granted(what: &str, request: impl Fn() -> anyhow::Result<Answer>) -> anyhow::Result<()> {
     let answer = wait::until(what, LAG_LIMIT, || match request() {
         Ok(answer) if answer.code == 403 || answer.code == 404 => Err(answer.body),

@@ -1,4 +1,4 @@
-//! The steps of a sample, as its file has them.
+//! The steps of a sample, in the format of its file.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ pub(super) struct Header {
     pub(super) after: Vec<String>,
 }
 
-/// Every other document: somebody does one thing, perhaps to each of a list.
+/// Every other document: one act of an identity, perhaps on each item of a list.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Step {
@@ -45,7 +45,7 @@ pub(super) struct Step {
     pub(super) later: bool,
     /// The days of the certificate that the API server presents from now on.
     pub(super) certificate: Option<Days>,
-    /// Whether what encrypts Secrets runs, on a control plane that has it.
+    /// Whether the key management provider runs, on a control plane that has one.
     pub(super) keys: Option<bool>,
     /// By what it knows its clients from now on.
     pub(super) authority: Option<Days>,

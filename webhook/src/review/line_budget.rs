@@ -25,11 +25,13 @@ impl Default for LineBudgets {
 }
 
 impl LineBudgets {
-    /// The budget for a review of a user's change.
-    pub(super) fn of(&self, user: &str, dry_run: bool) -> &LineBudget {
-        if dry_run {
-            return &self.of_dry_runs;
-        }
+    /// The budget for reviews of dry runs, whoever sends them.
+    pub(super) fn of_dry_runs(&self) -> &LineBudget {
+        &self.of_dry_runs
+    }
+
+    /// The budget for reviews of a user's changes.
+    pub(super) fn of_user(&self, user: &str) -> &LineBudget {
         let share = usize::try_from(self.hasher.hash_one(user) % SHARES).unwrap_or_default();
         self.of_users.get(share).unwrap_or(&self.of_dry_runs)
     }
@@ -83,13 +85,13 @@ mod tests {
     fn nobody_crowds_out_the_lines_of_another_user() {
         let budgets = LineBudgets::default();
         for _ in 0..1_000 {
-            budgets.of("bob", true).take(1_700_000_000);
+            budgets.of_dry_runs().take(1_700_000_000);
         }
-        assert_eq!(budgets.of("bob", false).take(1_700_000_000), Some(0), "rehearsals have a budget of their own");
+        assert_eq!(budgets.of_user("bob").take(1_700_000_000), Some(0), "rehearsals have a budget of their own");
         for _ in 0..1_000 {
-            budgets.of("bob", false).take(1_700_000_000);
+            budgets.of_user("bob").take(1_700_000_000);
         }
-        let free = (0..100).filter(|n| budgets.of(&format!("user-{n}"), false).take(1_700_000_000) == Some(0)).count();
+        let free = (0..100).filter(|n| budgets.of_user(&format!("user-{n}")).take(1_700_000_000) == Some(0)).count();
         assert!(free > 50, "{free} of 100 users still have lines");
     }
 }

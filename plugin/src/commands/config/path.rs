@@ -1,4 +1,4 @@
-//! `config path`: where the configuration file is.
+//! `config path`: prints the path of the configuration file.
 
 use std::path::PathBuf;
 
@@ -25,5 +25,5 @@ pub(super) fn run(args: &Args, ui: &Ui) -> ExitResult {
     Ok(0)
 }
 
-/// Why there is no path.
+/// The reasons for which there is no path.
 const NOWHERE: &str = "--config none, or no home directory";

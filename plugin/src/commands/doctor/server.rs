@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_is_judged_with_what_the_round_trip_leaves_open() {
+    fn a_clock_is_judged_within_the_uncertainty_of_the_round_trip() {
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
         let there = at("2026-11-20T10:00:00Z");
         let trip = SignedDuration::from_millis(400);

@@ -109,25 +109,25 @@ struct Hook {
     service: Option<(String, String)>,
     /// The port of the service.
     port: u64,
-    /// Where it is, if no service leads there.
+    /// Its URL, if it is not called by way of a Service.
     address: Option<String>,
     /// The requests that it is asked about, for people.
     stops: String,
 }
 
-/// Whether somebody answers for a webhook.
+/// Whether a webhook has endpoints that can answer.
 enum Presence {
-    /// As far as the cluster shows.
+    /// It has, as far as the cluster shows.
     There,
-    /// Nobody can, and why.
+    /// It has none, for this reason.
     Absent(String),
-    /// It cannot be seen from here, and why.
+    /// Unknown, for this reason.
     Untried(String),
 }
 
 impl Hook {
-    /// Whether somebody answers, by Services and EndpointSlices alone. Lists are asked for, since that is the right which readers
-    /// have; an address outside of the cluster cannot be tried from here.
+    /// Whether the webhook has endpoints, by Services and EndpointSlices alone. Both are listed instead of read by
+    /// name, because roles for readers grant that right. An address outside of the cluster cannot be tried from here.
     async fn presence(&self, asker: &Asker) -> Presence {
         let Some((namespace, name)) = &self.service else {
             let address = self.address.as_deref().unwrap_or("an address that cannot be read");
@@ -141,7 +141,7 @@ impl Hook {
         let Some(spec) = services.iter().find(is_it).and_then(|service| service.get("spec")) else {
             return Presence::Absent(format!("{shown} does not exist"));
         };
-        // Where a name outside of the cluster leads cannot be seen in it.
+        // The cluster does not show the destination of a name outside of it.
         if spec.get("type").and_then(Value::as_str) == Some("ExternalName") {
             return Presence::Untried(format!("{shown} leads out of the cluster"));
         }

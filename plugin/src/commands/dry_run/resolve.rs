@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::flags::FileFlags;
 use super::verbs::{CordonArgs, DeleteArgs, MetadataArgs, PatchArgs, PatchType, ScaleArgs, TaintArgs, VerbArgs};
-use crate::dry_run::edit::{self, MetadataPlace};
+use crate::dry_run::edit::{self, Existing, MetadataPlace};
 use crate::dry_run::gate;
 use crate::dry_run::request::{Scheduling, Verb};
 use crate::dry_run::run::{NamespaceChoice, Rehearsal, Targets};
@@ -99,7 +99,7 @@ fn metadata(args: &MetadataArgs, place: MetadataPlace) -> anyhow::Result<(Verb, 
     let verb = Verb::Metadata {
         place,
         pairs: edit::pairs(place, edits).map_err(Error::msg)?,
-        overwrite: args.overwrite,
+        existing: Existing::of(args.overwrite),
         resource_version: args.version.resource_version.clone(),
         manager: args.manager.or(own),
     };
@@ -113,7 +113,7 @@ fn taint(args: &TaintArgs) -> anyhow::Result<(Verb, Targets)> {
     }
     let verb = Verb::Taint {
         taints: edit::taints(edits).map_err(Error::msg)?,
-        overwrite: args.overwrite,
+        existing: Existing::of(args.overwrite),
         validation: args.validation.validate,
         manager: args.manager.or("kubectl-taint"),
     };
@@ -279,7 +279,8 @@ mod tests {
         let chosen = targets(&["taint", "node", "--all", "a:NoExecute"]).unwrap();
         let choice = Choice { all: true, ..Choice::default() };
         assert_eq!(chosen, Targets::Arguments { words: vec!["node".to_owned()], choice });
-        assert!(targets(&["delete", "pod", "--all", "-l", "a=b"]).is_err(), "two ways to choose");
+        let refused = targets(&["delete", "pod", "--all", "-l", "a=b"]).unwrap_err().to_string();
+        assert!(refused.contains("--all") && refused.contains("--selector"), "{refused}");
     }
 
     #[test]
@@ -313,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn what_kubectl_refuses_at_once_is_refused_before_anything_is_sent() {
+    fn arguments_that_kubectl_refuses_are_refused_before_any_request() {
         for (line, words) in [
             (&["label", "node", "a"][..], "at least one label update is required"),
             (&["label", "node", "a=b", "c"], "all resources must be specified before label changes: c"),

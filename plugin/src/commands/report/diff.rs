@@ -50,21 +50,21 @@ pub(super) fn run(args: &Args, ui: &Ui) -> ExitResult {
 
 /// Two results side by side.
 struct ResultComparison<'r> {
-    /// What else differs, so that findings may for that reason: one sentence each.
+    /// Other differences between the results that can explain a finding, one sentence each.
     circumstances: Vec<String>,
     /// Every finding of either, in the order of the later result.
     compared: Vec<ComparedFinding<'r>>,
 }
 
-/// A finding, and what became of it.
+/// A finding, and its state in the comparison.
 struct ComparedFinding<'r> {
     finding: &'r FindingV1,
     fate: Fate,
-    /// Why, where it cannot be compared; what changed, where it stayed.
+    /// The reason for a finding that cannot be compared; the change of one that stayed.
     remark: String,
 }
 
-/// What became of a finding.
+/// The state of a finding in a comparison of two results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Fate {
     /// It is in the later result alone, or waived in the earlier one and not any more.
@@ -152,12 +152,13 @@ fn alone<'r>(finding: &'r FindingV1, other: &ReportV1, which: &str, fate: Fate) 
         Some(waiver) => format!("accepted by waiver {}", waiver.name),
         None => String::new(),
     };
-    // What somebody has accepted is not news.
+    // An accepted finding is not new.
     let fate = if fate == Fate::New && finding.waiver.is_some() { Fate::Unchanged } else { fate };
     ComparedFinding { finding, fate, remark }
 }
 
-/// Why a rule's silence in a report says nothing; `None` where it does.
+/// The reason why the absence of a rule's findings from a report proves nothing; `None` where it proves that there are
+/// none.
 fn undecided(report: &ReportV1, code: &str) -> Option<String> {
     let Some(rule) = report.rule(code) else { return Some(format!("{code} was not run")) };
     match rule.outcome {
@@ -169,7 +170,7 @@ fn undecided(report: &ReportV1, code: &str) -> Option<String> {
     }
 }
 
-/// What else differs between two results.
+/// The differences between two results besides their findings.
 fn circumstances(old: &ReportV1, new: &ReportV1) -> Vec<String> {
     let kind = |report: &ReportV1| format!("{:?}", report.input.kind).to_lowercase();
     let mut out = Vec::new();
@@ -229,7 +230,7 @@ fn table(comparison: &ResultComparison<'_>, ui: &Ui) -> String {
     out
 }
 
-/// What stayed as it was is counted, and not listed.
+/// Unchanged findings are counted and not listed.
 fn is_shown(compared: &ComparedFinding<'_>) -> bool {
     compared.fate != Fate::Unchanged || !compared.remark.is_empty()
 }

@@ -98,7 +98,7 @@ impl From<RequestError> for NotPublished {
     }
 }
 
-/// Makes an object what it is here: as the owner of its fields, of which others lose theirs.
+/// Applies an object as the owner of all its fields, also of those that other managers own.
 #[expect(clippy::disallowed_methods, reason = "this is the one command that writes")]
 async fn apply(sender: &Sender, path: &str, object: &Value, what: &str, ui: &Ui) -> Result<(), NotPublished> {
     let request = ApiRequest::apply(path, SOURCE, object).named(format!("publish {what}"));
@@ -214,7 +214,7 @@ mod tests {
         let map = config_map(&report, "a").unwrap();
         assert!(map["binaryData"]["result.json.gz"].is_string() && map["data"].get("result.json").is_none());
         assert!(map.to_string().len() < 1 << 20);
-        // What cannot be compressed.
+        // Random text, which does not compress.
         let mut state = 1_u64;
         report.policy.platform_evidence = (0..200_000)
             .map(|_| {

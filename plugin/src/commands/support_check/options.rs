@@ -66,7 +66,7 @@ pub struct Judging {
 }
 
 impl Judging {
-    /// What the engine needs to know; the cluster's own waivers come later.
+    /// The engine's parameters from the flags, without the cluster's own waivers, which are added later.
     ///
     /// # Errors
     /// [`Failure`] with exit 2 when a flag or a file is wrong.
@@ -87,7 +87,8 @@ impl Judging {
         Ok(params)
     }
 
-    /// Says on stderr that the day of `--as-of` lies before the snapshot was taken, or before the first dated policy text.
+    /// Warns on stderr if the day of `--as-of` lies before the snapshot was taken, or before the first dated policy
+    /// text.
     pub(super) fn warn_of_early_day(&self, taken: Option<&str>, ui: &Ui) {
         let Some(as_of) = self.as_of else { return };
         let day = as_of.to_zoned(TimeZone::UTC).date();
@@ -173,11 +174,11 @@ pub(crate) fn answers_of(path: &str) -> anyhow::Result<Vec<Attestation>> {
     answers::parse(&read(Path::new(path))?).with_context(|| format!("cannot read answers from {path}"))
 }
 
-/// The tables of `--versions`, for a judgement as of `as_of`. Says on stderr what of them helps nobody.
+/// The tables of `--versions`, for a judgement as of `as_of`. Tables that change nothing are named on stderr.
 ///
-/// A table of a day that has not come tells nothing, and would keep minors in support for as long as it is ahead. Neither
-/// the day that is judged nor today has it: who judges the past may well know more than was known then. Clocks and time
-/// zones may be a day apart.
+/// A table from the future is refused, since it would keep minors in support for as long as it is ahead. A table may be
+/// later than the judged day, but not later than today: a judgement of the past may use what is known now. One day is
+/// allowed on top, for clocks and time zones.
 ///
 /// # Errors
 /// [`Failure`] with exit 2 when the file cannot be read, is not of this kind, or is of a day to come.

@@ -302,7 +302,7 @@ impl Found {
         let object = &self.object;
         let short = Match { path: None, ..self.matches() }.short();
         let kind = object.kind.to_lowercase();
-        // As kubectl takes them: deploy/NAME.
+        // kubectl takes them in this form: deploy/NAME.
         let by_kind = word.split_once('/').is_some_and(|(word, name)| {
             name == object.name && complete::kind(word).is_some_and(|known| known.kind == object.kind)
         });

@@ -16,8 +16,8 @@ use crate::dry_run::listing;
 use crate::dry_run::session::Session;
 
 impl Runner<'_> {
-    /// The facts beside a change. Facts that could not be read become a note. `whole` is the object itself, for a
-    /// change of a subresource that does not show it.
+    /// The facts beside a change. Facts that could not be read are returned as a note. `whole` is the object itself,
+    /// for a change of a subresource that does not show it.
     pub(super) async fn beside(
         &mut self,
         item: &Item,

@@ -35,7 +35,7 @@ pub struct Rehearsal {
     pub fresh: Duration,
 }
 
-/// The objects to act on, as given.
+/// The objects to act on, as the command line gives them.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Targets {
     /// By type and names, or by type and a choice.

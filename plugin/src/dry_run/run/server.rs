@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_servers_word_on_who_we_are_is_read_whole() {
+    fn the_users_identity_is_read_from_the_servers_answer() {
         let info = json!({"username": "alice", "groups": ["a", "b"], "extra": {"authentication.kubernetes.io/credential-id": ["X509SHA256=1"]}});
         let user = user_of(&info);
         assert_eq!(

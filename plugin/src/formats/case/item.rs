@@ -58,7 +58,7 @@ pub struct CaseChange {
     pub after: Option<String>,
     /// What became of it.
     pub now: String,
-    /// The rule, and the consequence.
+    /// The state of the change now.
     pub rule: String,
 }
 

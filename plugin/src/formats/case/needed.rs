@@ -1,10 +1,10 @@
-//! What a support engineer will need: consent, access and logs, by platform.
+//! The consent, access and logs that a support engineer will need, by platform.
 
 use aksarc_shared::verdict::report::v1::ReportV1;
 
 use super::item::CaseItem;
 
-/// What to have at hand before the request is opened.
+/// The items to have at hand before the request is opened, by platform.
 pub(super) fn items(report: &ReportV1) -> Vec<CaseItem> {
     let mut items = vec![
         CaseItem::Remark(

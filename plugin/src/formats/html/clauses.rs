@@ -1,4 +1,4 @@
-//! The clauses of the policy against what became of them: a map at the top of the page, and a table further down.
+//! The clauses of the policy with their states: a map at the top of the page, and a table further down.
 
 use aksarc_shared::verdict::report::v1::{ClauseV1, ReportV1};
 

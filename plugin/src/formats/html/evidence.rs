@@ -1,4 +1,4 @@
-//! Who wrote what when, and what else a finding rests on.
+//! The evidence of a finding: the writers with their times, and other facts.
 
 use aksarc_shared::verdict::report::v1::EvidenceV1;
 

@@ -137,7 +137,7 @@ fn field(page: &mut Markup, finding: &FindingV1, report: &ReportV1) {
         match &finding.before {
             Some(value) => page.fill("<code>{}</code>", [value]),
             None if of_manifests(report) => page.own("<i>left out</i>"),
-            // A state without its past: that nothing is known does not mean that nothing was there.
+            // The value before is not known, which does not mean that there was none.
             None => page.own("<i>not known</i>"),
         };
         page.own("</dd></div>");
@@ -200,7 +200,7 @@ fn by_rule<'f>(findings: &[&'f FindingV1]) -> Vec<Vec<&'f FindingV1>> {
     groups
 }
 
-/// Findings that say the same of different objects, with the same evidence but for its times.
+/// Findings that differ only in their objects and in the times of their evidence.
 fn alike<'f>(group: &[&'f FindingV1]) -> Vec<Vec<&'f FindingV1>> {
     let mut sets: Vec<Vec<&FindingV1>> = Vec::new();
     for finding in group {

@@ -1,4 +1,4 @@
-//! How the check was made: what was read, by which texts and tables, and what became of every rule.
+//! The section on the check itself: the input, the texts and tables, and the outcome of every rule.
 
 use aksarc_shared::verdict::report::v1::{InputKindV1, ReportV1};
 
@@ -8,7 +8,7 @@ use super::tone::Tone;
 use crate::formats::words::{age, candidates, moment};
 use crate::screen::wording::counting;
 
-/// How the check was made.
+/// The section on the check itself.
 pub(super) fn part(report: &ReportV1) -> Markup {
     let mut page = Markup::default();
     page.own("<section id=\"made\" aria-labelledby=\"made-title\"><h2 id=\"made-title\">How this was made</h2>")

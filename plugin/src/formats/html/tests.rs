@@ -51,7 +51,7 @@ fn a_page_has_no_script_no_inline_style_and_asks_for_nothing() {
 }
 
 #[test]
-fn what_is_and_what_should_be_stand_apart_and_unknown_is_said() {
+fn the_present_and_the_wanted_value_stand_apart_and_an_unknown_one_is_called_so() {
     let page = page(&drifted());
     assert!(page.contains("<dt>Is</dt><dd><code>edge-kiosk-3</code></dd></div><div class=\"should\"><dt>Should be</dt><dd><code>moc-l8c2ongw6ra</code>"));
     assert!(page.contains("<dt>Should be</dt><dd><i>not known</i>"));
@@ -120,7 +120,7 @@ fn only_addresses_of_the_web_are_links() {
 }
 
 #[test]
-fn what_is_waived_stands_with_its_waiver_and_not_with_the_findings() {
+fn a_waived_finding_stands_with_its_waiver_and_not_with_the_findings() {
     let mut report = drifted();
     for finding in report.findings.iter_mut().filter(|finding| finding.consequence == ConsequenceV1::AtRisk) {
         finding.waiver = Some(aksarc_shared::verdict::report::v1::WaiverV1 {

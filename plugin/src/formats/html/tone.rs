@@ -1,11 +1,11 @@
-//! The tones of a page: a sign, a colour and a word for each thing that can become of a clause, a rule or a finding. No tone
-//! is told by its colour alone.
+//! The tones of a page: a sign, a colour and a word for each state of a clause, a rule or a finding. No tone is told by
+//! its colour alone.
 
 use aksarc_shared::verdict::report::v1::{ClauseStateV1, ConsequenceV1, OutcomeV1, VerdictV1};
 
 use super::markup::Markup;
 
-/// What a mark on the page says.
+/// The meaning of a mark on the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Tone {
     /// Voids support.

@@ -1,4 +1,4 @@
-//! What is not decided and why, what Kubernetes cannot show, and who can answer.
+//! The section on undecided rules, on questions to people, and on facts that Kubernetes cannot show.
 
 use aksarc_shared::verdict::report::v1::{OutcomeV1, QuestionV1, ReportV1, RuleV1};
 
@@ -8,7 +8,7 @@ use crate::formats::words::moment;
 use crate::screen::report::summary::of_manifests;
 use crate::screen::wording::counting;
 
-/// The undecided rules, the questions to people, and what leaves no trace. Nothing where there is nothing of it.
+/// The undecided rules, the questions to people, and the facts without a trace. Empty where there are none.
 pub(super) fn part(report: &ReportV1) -> Markup {
     let mut body = Markup::default();
     undecided(report, &mut body);
@@ -25,7 +25,7 @@ pub(super) fn part(report: &ReportV1) -> Markup {
     page
 }
 
-/// What could void support stands with the findings.
+/// Undecided rules that could void support stand with the findings.
 fn undecided(report: &ReportV1, page: &mut Markup) {
     let is_open = |rule: &&RuleV1| rule.outcome == OutcomeV1::Unknown && !rule.could_void;
     let is_partly = |rule: &&RuleV1| {
@@ -107,7 +107,7 @@ fn with_code(page: &mut Markup, text: &str) {
     }
 }
 
-/// What leaves no trace and is asked of nobody, by reason.
+/// The clauses without a trace in Kubernetes that nobody is asked about, by reason.
 fn hidden(report: &ReportV1, page: &mut Markup) {
     let is_asked = |rule: &RuleV1| report.questions.iter().any(|question| question.rules.contains(&rule.code));
     let mut hidden: Vec<(&str, Vec<&RuleV1>)> = Vec::new();
@@ -133,7 +133,7 @@ fn hidden(report: &ReportV1, page: &mut Markup) {
     page.own("</ul>");
 }
 
-/// What manifests cannot show: the rules that judge a state.
+/// The rules that judge a state, which manifests do not show.
 fn not_run(report: &ReportV1, page: &mut Markup) {
     let count = report.rules.iter().filter(|rule| rule.needs_cluster).count();
     if !of_manifests(report) || count == 0 {

@@ -1,4 +1,4 @@
-//! The top of the page: the verdict, what it rests on, the counts, and what was judged.
+//! The top of the page: the verdict, its sources, the counts, and the subject of the check.
 
 use aksarc_shared::verdict::report::v1::{OutcomeV1, ReportV1};
 
@@ -59,7 +59,7 @@ fn published(report: &ReportV1) -> String {
     }
 }
 
-/// What was judged.
+/// The subject of the check.
 fn facts(report: &ReportV1, page: &mut Markup) {
     page.own("<dl class=\"facts\">");
     page.fill("<div><dt>Cluster</dt><dd>{}</dd></div>", [&place(report)]);
@@ -80,7 +80,7 @@ fn facts(report: &ReportV1, page: &mut Markup) {
     page.own("</dl>");
 }
 
-/// The counts, each with its sign and word. Zeros of what is bad are shown too: they are the news that people look for.
+/// The counts, each with its sign and word. Zeros are shown too where they are good news.
 fn counts(report: &ReportV1, page: &mut Markup) {
     let passed = report.rules.iter().filter(|rule| rule.outcome == OutcomeV1::Pass).count();
     let could_void = report.rules.iter().filter(|rule| rule.could_void).count();

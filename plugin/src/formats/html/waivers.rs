@@ -1,4 +1,4 @@
-//! What somebody has accepted for a time, by waiver, with the ends.
+//! The waived findings, by waiver, with the end of each.
 
 use aksarc_shared::verdict::report::v1::{FindingV1, ReportV1, WaiverV1};
 

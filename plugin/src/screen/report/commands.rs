@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn of_very_many_objects_it_names_the_first_and_counts_the_rest() {
+    fn a_command_for_very_many_objects_names_the_first_and_counts_the_rest() {
         let commands: Vec<CommandV1> = (0..2000)
             .map(|n| command(&["kubectl", "delete", "node", &format!("n{n}")], Some(3), "  # destroys it"))
             .collect();

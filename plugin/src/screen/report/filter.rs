@@ -1,9 +1,9 @@
-//! What narrows the findings that a report shows.
+//! Filters of the findings that a report shows.
 
 use aksarc_shared::k8s::kinds;
 use aksarc_shared::verdict::report::v1::{ConsequenceV1, FindingV1, ObjectV1};
 
-/// What of the findings is shown. It narrows the view alone: verdict, counts and exit code are those of all findings.
+/// A filter of the shown findings. It narrows the view alone: verdict, counts and exit code are those of all findings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Only findings on objects in this namespace.

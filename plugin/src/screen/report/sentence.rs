@@ -1,4 +1,5 @@
-//! The verdict as a sentence, for the screen and the HTML page. What was not looked at is never said to be fine.
+//! The verdict as a sentence, for the screen and the HTML page. The sentence never calls anything fine that was not
+//! examined.
 
 use aksarc_shared::verdict::report::v1::{BasisV1, ConsequenceV1, ReportV1, VerdictV1};
 

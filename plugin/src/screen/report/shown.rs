@@ -1,10 +1,10 @@
-//! Which findings a report shows, and how many it does not show for which reason.
+//! The findings that a report shows, and the number of the others by reason.
 
 use aksarc_shared::verdict::report::v1::{ConsequenceV1, FindingV1, ReportV1};
 
 use super::view::{Show, View};
 
-/// Why a finding is not shown.
+/// The reason why a finding is not shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Hidden {
     /// It is information only.
@@ -40,7 +40,8 @@ pub(super) fn shown<'r>(report: &'r ReportV1, view: &View) -> Vec<&'r FindingV1>
     findings
 }
 
-/// What is not shown, by its reason: `5 info (--show all), 2 by --namespace`; nothing where all is shown.
+/// The numbers of findings that are not shown, by reason: `5 info (--show all), 2 by --namespace`; empty where all are
+/// shown.
 pub(super) fn hidden(report: &ReportV1, view: &View) -> Option<String> {
     let mut reasons: Vec<Hidden> = report.findings.iter().filter_map(|finding| why_hidden(finding, view)).collect();
     reasons.sort();

@@ -108,7 +108,7 @@ pub(super) struct Deadline<'r> {
     pub(super) others: Vec<&'r ClockV1>,
 }
 
-/// The deadlines that are no further away than `most` days, soonest first, each thing once.
+/// The deadlines within `most` days, soonest first, each event once.
 pub(super) fn deadlines(report: &ReportV1, most: i64) -> Vec<Deadline<'_>> {
     let mut deadlines: Vec<Deadline<'_>> = Vec::new();
     for clock in report.clocks.iter().filter(|clock| clock.days_left <= most) {

@@ -63,7 +63,8 @@ pub struct Age {
 }
 
 impl Age {
-    /// The age of a snapshot at the moment that was asked for, or now; nothing where it does not tell when it was taken.
+    /// The age of a snapshot at the moment that was asked for, or now; `None` where the time of the snapshot is not
+    /// known.
     pub fn of(input: &InputV1, now: Timestamp) -> Option<Self> {
         let moment = |text: &Option<String>| text.as_deref()?.parse::<Timestamp>().ok();
         let (taken, as_of) = (moment(&input.taken)?, moment(&input.as_of));

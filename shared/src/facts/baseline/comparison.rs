@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_tables_give_to_users_now_accuses_nobody_of_an_older_baseline() {
+    fn keys_that_the_tables_now_give_to_users_cause_no_finding_against_an_older_baseline() {
         const KEY: &str = "cluster-autoscaler.kubernetes.io/scale-down-disabled";
         let found = |step: RecordedStep| {
             let mut then = recorded();
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_system_itself_has_changed_since_is_no_finding() {
+    fn a_change_that_the_system_itself_made_since_is_no_finding() {
         assert!(of(&report(clean("A8"), Some(recorded())), "AA201").is_empty());
     }
 
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_system_no_longer_sets_at_a_nodes_version_may_go() {
+    fn a_key_that_the_system_no_longer_sets_at_a_nodes_version_may_go() {
         const SOCKET: &str = "kubeadm.alpha.kubernetes.io/cri-socket";
         let with = |kubelet: &str, annotation: &str| {
             let node = clean("A4").replace(r#""labels":"#, &format!(r#""annotations":{{{annotation}}},"labels":"#));

@@ -161,7 +161,7 @@ mod tests {
     use crate::facts::baseline::samples::recorded;
 
     #[test]
-    fn what_is_new_belongs_to_one_list() {
+    fn a_new_object_belongs_to_one_list() {
         let new = |object: &str| {
             let difference = BaselineDifference {
                 object: object.to_owned(),
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_or_went_as_a_whole_is_one_line() {
+    fn an_object_that_came_or_went_as_a_whole_is_one_line() {
         let mut after = recorded();
         assert_eq!(diff(&recorded(), &after), []);
         after.nodes.get_mut("moc-l1").unwrap().labels.remove("kubernetes.io/os");

@@ -303,7 +303,7 @@ mod tests {
     use crate::facts::baseline::samples::{SPACE, check, touched};
 
     #[test]
-    fn what_a_person_has_touched_is_not_recorded_as_known_good() {
+    fn an_object_that_a_person_has_touched_is_not_recorded_as_known_good() {
         let check = check(&[touched("A8"), SPACE.replace("UID", "k1")], None);
         let (baseline, left_out) = (check.recorded().baseline(), check.recorded().left_out());
         assert!(!baseline.nodes["moc-l1"].labels.contains_key("node.kubernetes.io/instance-type"));

@@ -258,7 +258,7 @@ fn the_text_is_what_a_person_can_read() {
 }
 
 #[test]
-fn what_is_no_record_is_refused_with_its_reason() {
+fn a_text_that_is_no_record_is_refused_with_its_reason() {
     let interval = |from: &str, to: &str, rest: &str| format!(r#"{{"from":"{from}","to":"{to}"{rest}}}"#);
     let record = |intervals: &[String]| format!(r#"{{"version":1,"intervals":[{}]}}"#, intervals.join(","));
     let (early, late) = ("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z");
@@ -295,7 +295,7 @@ fn what_is_no_record_is_refused_with_its_reason() {
 }
 
 #[test]
-fn only_what_nobody_can_read_is_replaced() {
+fn only_an_unreadable_record_is_replaced() {
     for (text, replaced) in [("{", true), ("heartbeat", true), (r#"{"version":2}"#, false), ("[]", false)] {
         let error = Record::parse(text).unwrap_err();
         assert_eq!(error.may_be_replaced(), replaced, "{text}");

@@ -82,7 +82,7 @@ impl SignsOfLife {
         self.nodes.entry(born).and_modify(|first| *first = since.min(*first)).or_insert(since);
     }
 
-    /// The start of the container that has been running for the longest.
+    /// The earliest start of a running container.
     pub fn container_since(&self) -> Option<Date> {
         self.containers.values().map(|started| started.first).min()
     }

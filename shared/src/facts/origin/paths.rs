@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_an_entry_owns_is_named_as_people_read_it() {
+    fn every_path_of_an_entry_is_spelled_for_people() {
         let fields = r#"{"f:spec":{"f:template":{"f:spec":{"f:containers":{
             "k:{\"name\":\"dns\"}":{"f:image":{}}, "k:{\"port\":53,\"protocol\":\"UDP\"}":{".":{}}}}}},
             "f:metadata":{"f:labels":{".":{},"f:a.b/c":{}},"f:finalizers":{"v:\"x/y\"":{}}},"i:1":{},"f:data":{}}"#;
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn of_each_top_level_field_the_first_are_named() {
+    fn the_first_paths_of_each_top_level_field_are_named() {
         let mut found = Vec::new();
         let fields = r#"{"f:data":{"f:a":{},"f:b":{},"f:c":{"f:d":{}}},"f:spec":{"f:a":{}},"f:x":{}}"#;
         each_taken(&entry(fields), &Paths::default(), 2, |path| found.push(spell(path)));
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_of_what_was_taken_has_what_is_named_one_by_one() {
+    fn a_set_of_taken_paths_has_the_paths_that_are_named_one_by_one() {
         let (own, other) = (
             r#"{"f:metadata":{"f:labels":{"f:x":{}}},"f:spec":{"f:a":{"f:b":{},"f:c":{}},"f:l":{"k:{\"name\":\"n\"}":{".":{},"f:i":{}}}}}"#,
             r#"{"f:spec":{"f:a":{"f:c":{}}}}"#,

@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn of_one_key_twice_the_first_counts() {
+    fn the_first_of_two_equal_keys_counts() {
         for count in [1, 40] {
             let many = (0..count).map(|n| format!(r#""k{n}":"","#)).collect::<Vec<_>>().concat();
             let json = format!(r#"{{"twice":"a",{many}"twice":"b"}}"#);

@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_plainly_well_formed_is_left_to_the_parser() {
+    fn text_that_is_not_plainly_well_formed_is_left_to_the_parser() {
         for bad in [
             "",
             "[]",

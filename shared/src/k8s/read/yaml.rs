@@ -56,7 +56,7 @@ fn without_mark(text: &str) -> &str {
     text.trim_start_matches('\u{feff}')
 }
 
-/// The error of a text that was to have a shape: whether YAML at all is wrong with it, its documents tell.
+/// The error of a text that should have a shape. If the YAML itself is invalid, the error is that of its documents.
 fn of_shape(text: &str, error: &Error) -> ReadError {
     match documents(text) {
         Err(error @ ReadError::Yaml(_)) => error,
@@ -87,7 +87,8 @@ fn fault(error: &Error) -> ReadError {
     }
 }
 
-/// As much as a text of this size can have. What aliases make of a small text stays within fixed limits.
+/// Limits in proportion to the size of the text. Aliases, which can make much of a small text, are limited by fixed
+/// numbers.
 fn options(text: &str, duplicate_keys: DuplicateKeyPolicy) -> Options {
     let usual = Budget::default();
     let bytes = text.len();
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_key_that_is_there_twice_the_last_counts_in_objects_and_none_in_our_own_files() {
+    fn the_last_of_two_equal_keys_counts_in_objects_and_our_own_files_may_have_none() {
         let twice = "a: {b: 1, b: 2}\na: {b: 3, c: {}, b: 4}\n";
         assert_eq!(documents(twice).unwrap(), [serde_json::json!({"a": {"b": 4, "c": {}}})]);
         let said = parse::<std::collections::BTreeMap<String, u8>>("a: 1\na: 2\n").unwrap_err().to_string();

@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_never_matches_is_said_with_what_may_be_meant() {
+    fn an_impossible_match_is_reported_with_a_suggestion() {
         let doubt = |kind: &str, namespace: &str| {
             let (kind, namespace, name) = (kind.to_owned(), namespace.to_owned(), "x".to_owned());
             Match { kind, namespace, name, ..Match::default() }.doubt().unwrap_or_default()

@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn tickets_stay_what_was_typed() {
+    fn tickets_stay_as_they_were_typed() {
         let typed = |ticket: &str| {
             let item = format!("{{name: w, ticket: {ticket}, {FIELDS}}}");
             parse(&list(&[&item])).unwrap()[0].ticket.clone().unwrap()
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn anchors_work_and_bombs_do_not() {
+    fn anchors_work_and_anchors_that_multiply_are_refused() {
         let text = format!(
             "apiVersion: {API_VERSION}\nkind: SupportWaiverList\nitems:\n- {{name: w, {}}}\n- {{name: v, {}}}\n",
             FIELDS.replace("match: {", "match: &m {"),

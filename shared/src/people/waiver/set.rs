@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_counts_whatever_comes_beside_it() {
+    fn known_waivers_count_whatever_is_added() {
         let named = |name: &str| Waiver { name: name.to_owned(), ..waiver() };
         let known = [named("a"), named("b")];
         let more = vec![named("c"), named("b"), named("d"), named("d"), Waiver { ticket: None, ..named("a") }];

@@ -7,7 +7,8 @@ use crate::finding::{Consequence, Draft};
 use crate::k8s::object::Object;
 use crate::rules::parts::differences::{Differing, FieldDifference};
 use crate::rules::parts::effect::is_restart;
-use crate::rules::parts::node_metadata::{disowned, target};
+use crate::rules::parts::owners::disowned;
+use crate::rules::parts::target::target;
 use crate::rules::parts::written::taken;
 
 /// The changes an update makes to an object of the platform. `rest` gives the path of the field that put it to rest, if

@@ -16,7 +16,7 @@ use crate::k8s::object::Object;
 use crate::k8s::selector::Selector;
 use crate::rules::parts::add_ons;
 use crate::rules::parts::network_policy::NetworkPolicySpec;
-use crate::rules::parts::node_metadata::target;
+use crate::rules::parts::target::target;
 
 /// A network policy that restricts where its pods may send.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use crate::data::Data;
 use crate::facts::change::Change;
 use crate::finding::{Consequence, Draft};
 use crate::rules::parts::components::{component, of_pods};
-use crate::rules::parts::node_metadata::target;
+use crate::rules::parts::target::target;
 
 /// A draft: the update of a component adds a manager to managedFields other than `own`, the requester's field manager.
 /// A state check would then blame that manager. The API server's own names for what it merges do not count.

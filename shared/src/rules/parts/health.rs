@@ -111,17 +111,26 @@ pub(crate) fn crash_loop(pod: &Object<'_>, is_known: impl Fn(&str, &str) -> bool
 /// The note on a command that only reads.
 const SHOWS: &str = "shows what is wrong";
 
+/// The namespaces whose objects are looked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sought {
+    /// Those of the Arc agents.
+    ArcAgents,
+    /// All others.
+    Components,
+}
+
 /// Drafts on objects that every cluster of a platform has and this one lacks, where their list was read to the end.
 pub(crate) fn missing(
     inventory: &Inventory,
     data: &Data,
     platform: Platform,
-    arc: bool,
+    sought: Sought,
     is_there: impl Fn(&Essential) -> bool,
 ) -> Vec<Draft> {
     let here = |row: &&Essential| {
         row.beside.is_empty()
-            && data.namespaces.is_arc(&row.namespace) == arc
+            && data.namespaces.is_arc(&row.namespace) == (sought == Sought::ArcAgents)
             && row.platforms.contains(&platform)
             && is_complete(inventory, &row.kind, &row.namespace)
     };

@@ -11,7 +11,7 @@ use crate::finding::{Clause, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
 use crate::rules::parts::components::component;
-use crate::rules::parts::node_metadata::target;
+use crate::rules::parts::target::target;
 use crate::rules::rule::Seen;
 
 /// The managed Service whose endpoints an object holds: by its label, or for Endpoints by its name.

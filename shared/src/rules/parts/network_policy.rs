@@ -23,12 +23,17 @@ impl NetworkPolicySpec {
         let open = |rules: &Option<Vec<Value>>| {
             rules.iter().flatten().any(|rule| rule.as_object().is_some_and(serde_json::Map::is_empty))
         };
-        (self.is_about("Ingress", true) && !open(&self.ingress)) || (self.is_about_egress() && !open(&self.egress))
+        (self.is_about_ingress() && !open(&self.ingress)) || (self.is_about_egress() && !open(&self.egress))
+    }
+
+    /// Whether the policy restricts ingress.
+    fn is_about_ingress(&self) -> bool {
+        self.names("Ingress").unwrap_or(true)
     }
 
     /// Whether the policy restricts egress.
     pub(crate) fn is_about_egress(&self) -> bool {
-        self.is_about("Egress", self.egress.is_some())
+        self.names("Egress").unwrap_or(self.egress.is_some())
     }
 
     /// Whether an egress rule leads out of the cluster: it names no peers, or it names addresses.
@@ -39,8 +44,9 @@ impl NetworkPolicySpec {
         })
     }
 
-    fn is_about(&self, direction: &str, by_default: bool) -> bool {
-        let types = self.types.as_ref().filter(|types| !types.is_empty());
-        types.map_or(by_default, |types| types.iter().any(|own| own == direction))
+    /// Whether `policyTypes` names a direction; `None` where it names none at all.
+    fn names(&self, direction: &str) -> Option<bool> {
+        let types = self.types.as_ref().filter(|types| !types.is_empty())?;
+        Some(types.iter().any(|own| own == direction))
     }
 }

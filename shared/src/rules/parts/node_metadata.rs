@@ -1,19 +1,20 @@
 //! Node metadata for several rules: changed keys, the owner of a key, and the value the node itself requires.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::command::Command;
 use crate::data::{Data, Place, Ruling};
 use crate::facts::baseline::RecordedStep;
-use crate::facts::change::{Change, Operation};
+use crate::facts::change::Change;
 use crate::facts::inventory::{self, CONTROL_PLANE_LABEL, Inventory, POOL_LABEL, pool_of_node, provider_pool};
 use crate::facts::origin::{self, Keys, Origin};
-use crate::finding::{Code, Draft, Evidence, ObjectRef};
-use crate::k8s::kinds::{self, Kind};
+use crate::finding::{Code, Draft, Evidence};
+use crate::k8s::kinds;
 use crate::k8s::node::NodeInfo;
-use crate::k8s::object::{ManagedEntry, Object, Owner};
+use crate::k8s::object::{ManagedEntry, Object};
 use crate::k8s::version::Version;
+use crate::rules::parts::target::target;
 use crate::rules::rule::Context;
 use crate::text;
 
@@ -78,87 +79,6 @@ pub(crate) fn word(place: Place) -> &'static str {
         Place::Label => "label",
         Place::Taint => "taint",
     }
-}
-
-/// The object of a change; the request's name and namespace take precedence.
-pub(crate) fn target(change: &Change<'_>) -> ObjectRef {
-    let mut target = change.object().map(|object| ObjectRef::of(object, change.kind)).unwrap_or_default();
-    if !change.name.is_empty() {
-        target.name.clone_from(&change.name);
-    }
-    if !change.namespace.is_empty() {
-        target.namespace.clone_from(&change.namespace);
-    }
-    target
-}
-
-/// A draft: the change gives the object an owner, and garbage collection deletes it together with that owner.
-pub(crate) fn owned(change: &Change<'_>, owner: &Owner<'_>) -> Draft {
-    let (kind, owner) = (change.kind.kind, format!("{} {}", &*owner.kind, &*owner.name));
-    Draft::at(target(change), "metadata.ownerReferences")
-        .values(None, Some(&owner))
-        .says(format!("{kind} {} would get the owner {owner}, and be deleted with it", change.name))
-}
-
-/// The finalizers on `after` that `before` lacks, in their order.
-pub(crate) fn added_finalizers<'o>(before: &Object<'_>, after: &'o Object<'_>) -> Vec<&'o str> {
-    if before.meta.finalizers == after.meta.finalizers {
-        return Vec::new();
-    }
-    let had: HashSet<&str> = before.meta.finalizers.iter().flatten().map(|name| &**name).collect();
-    after.meta.finalizers.iter().flatten().map(|name| &**name).filter(|name| !had.contains(name)).collect()
-}
-
-/// A draft for each finalizer that an update adds, through whatever subresource. `what` names the object whose deletion
-/// it blocks.
-pub(crate) fn new_finalizers(change: &Change<'_>, what: &str) -> Vec<Draft> {
-    let (Operation::Update, Some(before), Some(after)) = (change.operation, &change.before, &change.after) else {
-        return Vec::new();
-    };
-    let drafts = added_finalizers(before, after).into_iter().take(MAX_KEYS).map(|name| {
-        Draft::at(target(change), format!("metadata.finalizers[{name}]"))
-            .values(None, Some(name))
-            .says(format!("{what}: finalizer {name} would block its deletion"))
-            .agents_may()
-    });
-    drafts.collect()
-}
-
-/// A draft, with the way back, for each finalizer that a person's tool added after the object was created. `what` names
-/// the object.
-pub(crate) fn finalizers_of_people(object: &Object<'_>, kind: &Kind, what: &str, data: &Data) -> Vec<Draft> {
-    let names: Vec<&str> = object.meta.finalizers.iter().flatten().map(|name| &**name).collect();
-    let mut drafts = Vec::new();
-    for name in names.iter().take(MAX_KEYS) {
-        let path = ["f:metadata", "f:finalizers", &format!("v:{}", serde_json::Value::from(*name))];
-        let Some(entry) = later_hands(object, data).find(|entry| entry.owns(&path)) else { continue };
-        // A merge patch replaces the whole list: the other finalizers stay.
-        let left: Vec<&&str> = names.iter().filter(|other| *other != name).collect();
-        let body = serde_json::json!({"metadata": {"finalizers": left}}).to_string();
-        drafts.push(
-            Draft::at(ObjectRef::of(object, kind), format!("metadata.finalizers[{name}]"))
-                .values(None, Some(name))
-                .surplus()
-                .says(format!("{what}: finalizer {name} was added by hand, and blocks its deletion"))
-                .with(Evidence::managed(entry))
-                .fix(
-                    Command::kubectl(["patch", &kind.kind.to_lowercase()])
-                        .name(&object.meta.name)
-                        .word("--type=merge")
-                        .word("-p")
-                        .word(&body),
-                ),
-        );
-    }
-    drafts
-}
-
-/// A draft: the change drops `owner`. `what` names the object for people.
-pub(crate) fn disowned(change: &Change<'_>, owner: &Owner<'_>, what: &str) -> Draft {
-    let owner = format!("{} {}", &*owner.kind, &*owner.name);
-    Draft::at(target(change), "metadata.ownerReferences")
-        .values(Some(&owner), None)
-        .says(format!("{what} would lose its owner {owner}, and outlive it"))
 }
 
 /// Both sides of an update of a node, or of its status, which can change metadata too.
@@ -488,7 +408,7 @@ fn later_people<'o, 'a>(object: &'o Object<'a>, data: &Data) -> impl Iterator<It
 }
 
 /// As [`later_people`], without agents that keep keys of their own on nodes and write them again on every new one.
-fn later_hands<'o, 'a>(object: &'o Object<'a>, data: &Data) -> impl Iterator<Item = &'o ManagedEntry<'a>> {
+pub(crate) fn later_hands<'o, 'a>(object: &'o Object<'a>, data: &Data) -> impl Iterator<Item = &'o ManagedEntry<'a>> {
     later_people(object, data).filter(|entry| !data.managers.is_agent(&entry.manager))
 }
 

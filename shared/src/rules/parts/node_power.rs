@@ -12,7 +12,7 @@ use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
 use crate::k8s::pod::{Container, Pod};
 use crate::rules::parts::installed::{self, FromRelease, Installed};
-use crate::rules::parts::node_metadata::target;
+use crate::rules::parts::target::target;
 use crate::rules::rule::{Context, Read, Scope, Seen, Verdict, Watch};
 
 /// The rule that reports a pod with power over its node.
@@ -69,8 +69,8 @@ pub(crate) const PODS: [Watch; 2] = [
     Watch { kind: &kinds::POD, subresource: "ephemeralcontainers", operations: &[Operation::Update] },
 ];
 
-/// Judges one object of a state for one rule. A pod that may be an extension's waits for [`whole`].
-pub(crate) fn each(seen: &Seen<'_, '_>, notes: &mut Notes, speaker: Speaker) {
+/// Judges one object of a state for one rule. A pod that may be an extension's waits for [`per_cluster`].
+pub(crate) fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes, speaker: Speaker) {
     if installed::note(seen, notes) {
         return;
     }
@@ -81,7 +81,7 @@ pub(crate) fn each(seen: &Seen<'_, '_>, notes: &mut Notes, speaker: Speaker) {
 }
 
 /// The verdict on all noted pods, without those that Arc extensions brought.
-pub(crate) fn whole(inventory: &Inventory, context: &Context<'_>, code: Code) -> Verdict {
+pub(crate) fn per_cluster(inventory: &Inventory, context: &Context<'_>, code: Code) -> Verdict {
     let extensions = Installed::of(inventory, code, context.data);
     let foreign =
         inventory.undecided::<FromRelease>(code).iter().filter(|suspect| !extensions.brought(&suspect.depends_on));

@@ -62,7 +62,7 @@ struct ProductTrace {
 struct ServedGroup(String);
 
 /// Notes the signs of products of one licence in an object.
-pub(crate) fn each(seen: &Seen<'_, '_>, notes: &mut Notes, licence: Licence) {
+pub(crate) fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes, licence: Licence) {
     let (object, data) = (seen.object, seen.data);
     if seen.pod().is_some() {
         pod(seen, notes, licence);
@@ -84,7 +84,7 @@ pub(crate) fn each(seen: &Seen<'_, '_>, notes: &mut Notes, licence: Licence) {
 }
 
 /// One finding for each product that is not the platform's.
-pub(crate) fn whole(inventory: &Inventory, context: &Context<'_>, code: Code) -> Verdict {
+pub(crate) fn per_cluster(inventory: &Inventory, context: &Context<'_>, code: Code) -> Verdict {
     let data = context.data;
     let extensions = Installed::of(inventory, code, data);
     let served: BTreeSet<&str> = inventory.remarks::<ServedGroup>(code).map(|group| &*group.0).collect();
@@ -288,7 +288,7 @@ mod tests {
     fn noted(json: &str) -> Notes {
         let object: Object<'_> = serde_json::from_str(json).unwrap();
         let mut notes = Notes::default();
-        each(&crate::rules::derive::seen(&object, &kinds::POD, embedded()), &mut notes, Licence::Open);
+        per_object(&crate::rules::derive::seen(&object, &kinds::POD, embedded()), &mut notes, Licence::Open);
         notes
     }
 

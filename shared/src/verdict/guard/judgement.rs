@@ -66,14 +66,14 @@ impl Judged {
 /// The judgement of a change.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judgement {
-    /// Who acts.
+    /// The actor behind the change.
     pub actor: Actor,
     /// The preset in force.
     pub preset: Preset,
     /// The findings, heaviest decision first.
     pub judged: Vec<Judged>,
-    /// Why the change was not judged, or not as a whole. There are no findings then, unless only a part of managedFields
-    /// was not looked at.
+    /// The reason why the change was not judged, or not as a whole. There are no findings then, unless only a part of
+    /// managedFields was not looked at.
     pub not_evaluated: Option<NotEvaluated>,
 }
 

@@ -41,7 +41,7 @@ impl Settings {
     }
 }
 
-/// What the guard does on the whole.
+/// The preset of the guard: the upper limit of its actions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -51,7 +51,7 @@ pub enum Preset {
     /// Everything is allowed and recorded.
     #[default]
     Observe,
-    /// What would be denied or warned of is warned of.
+    /// Every finding that would be denied or warned of causes a warning.
     Warn,
 }
 
@@ -90,9 +90,9 @@ pub enum SettingsError {
     NoChange(String),
     /// The mode `deny` for rules whose findings never void support on the platform: the guard denies nothing else.
     #[error(
-        "rules: {} cannot deny, because what {} never voids support{place}: give {} warn, or leave {} out",
+        "rules: {} cannot deny, because {} findings never void support{place}: give {} warn, or leave {} out",
         codes.join(", "),
-        if codes.len() == 1 { "it finds" } else { "they find" },
+        if codes.len() == 1 { "its" } else { "their" },
         if codes.len() == 1 { "it" } else { "them" },
         if codes.len() == 1 { "it" } else { "them" }
     )]

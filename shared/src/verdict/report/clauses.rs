@@ -1,4 +1,4 @@
-//! What became of each clause of the policy, from the outcomes of the rules, the findings and the questions.
+//! The state of each clause of the policy, from the outcomes of the rules, the findings and the questions.
 
 use super::v1::{ClauseStateV1, ClauseV1};
 use super::{RuleOutcome, RuleResult};
@@ -53,8 +53,8 @@ fn of_finding(finding: &Finding) -> Option<ClauseStateV1> {
     }
 }
 
-/// What a rule shows of a clause that it names, its findings aside. One whose findings are about other clauses has looked
-/// at this one too.
+/// The state of a clause by a rule that names it, without the rule's findings. A rule whose findings are about other
+/// clauses has examined this one too.
 fn of_rule(rule: &RuleOutcome) -> Option<ClauseStateV1> {
     match rule.outcome {
         _ if rule.could_void => Some(ClauseStateV1::Unknown),
@@ -65,7 +65,7 @@ fn of_rule(rule: &RuleOutcome) -> Option<ClauseStateV1> {
     }
 }
 
-/// What people's answers show of a clause. An answer that it is not fulfilled is a finding.
+/// The state of a clause by people's answers. An answer that the clause is not fulfilled is a finding.
 fn of_question(question: &Question) -> Option<ClauseStateV1> {
     match &question.answer {
         None => Some(ClauseStateV1::Question),
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_waived_is_no_violation_and_no_pass() {
+    fn a_waived_finding_is_no_violation_and_no_pass() {
         let note = crate::finding::WaiverNote {
             name: "W-1".to_owned(),
             reason: String::new(),

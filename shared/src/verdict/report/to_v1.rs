@@ -364,7 +364,7 @@ mod tests {
     use super::*;
     use crate::data::own::API_VERSION;
 
-    /// A word on the wire is the engine's own, and so are the words for people.
+    /// The words of the contract are the engine's own, and so are the phrases for people.
     #[test]
     fn words_are_the_engines() {
         let wire = |value: serde_json::Value| value.as_str().unwrap_or_default().to_owned();

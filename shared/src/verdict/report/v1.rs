@@ -67,7 +67,7 @@ pub struct ReportV1 {
     pub clocks: Vec<ClockV1>,
     /// Questions about what Kubernetes cannot show, with whom to ask and the answers.
     pub questions: Vec<QuestionV1>,
-    /// The clauses of the policy, each with what became of it.
+    /// The clauses of the policy, each with its state.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clauses: Vec<ClauseV1>,
     /// The extent of reading.
@@ -94,7 +94,7 @@ pub struct PolicyV1 {
     pub platforms: Vec<String>,
     /// Whether the platform is a preview without a support policy text.
     pub preview: bool,
-    /// How the platform is known.
+    /// The evidence for the platform.
     pub platform_evidence: Vec<String>,
     /// The policy texts of those platforms.
     pub documents: Vec<DocumentV1>,
@@ -125,7 +125,7 @@ pub struct ClusterV1 {
     /// The nodes by the version of their kubelet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub node_versions: Vec<NodeVersionV1>,
-    /// When the oldest system namespace was created, RFC 3339: the birth of the cluster.
+    /// The creation of the oldest system namespace, RFC 3339, which is the birth of the cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
     /// The version of the Azure Arc agents, in their own words.
@@ -154,9 +154,9 @@ pub struct NodeVersionV1 {
     pub version: String,
     /// The number of nodes.
     pub nodes: usize,
-    /// When the oldest of them was created, RFC 3339; nothing where no node tells.
+    /// The creation of the oldest of them, RFC 3339; left out where no node tells.
     pub first_created: Option<String>,
-    /// When the newest of them was created, RFC 3339.
+    /// The creation of the newest of them, RFC 3339.
     pub last_created: Option<String>,
 }
 
@@ -166,13 +166,13 @@ pub struct NodeVersionV1 {
 pub struct InputV1 {
     /// A cluster, a snapshot, or manifests.
     pub kind: InputKindV1,
-    /// When the snapshot was taken, in its own words; nothing for other sources.
+    /// The moment at which the snapshot was taken, as the snapshot spells it; left out for other sources.
     pub taken: Option<String>,
-    /// When the state was read that was judged, RFC 3339: of a snapshot when it was taken, where it tells; of a cluster
-    /// the moment of the check, unless another one was asked for; nothing for manifests.
+    /// The moment of the judged state, RFC 3339: of a snapshot the one at which it was taken, where it tells; of a
+    /// cluster that of the check, unless another one was asked for; left out for manifests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken_at: Option<String>,
-    /// The moment that was asked for, RFC 3339; nothing where the check judged as of now or of the snapshot.
+    /// The moment that was asked for, RFC 3339; left out where the check judged as of now or of the snapshot.
     pub as_of: Option<String>,
     /// Whether the nodes were read, so that their number says something.
     pub nodes_read: bool,
@@ -224,7 +224,7 @@ pub struct RuleV1 {
     pub instead: String,
     /// The outcome.
     pub outcome: OutcomeV1,
-    /// Why, for anything but a plain pass or violation.
+    /// The reason, for anything but a plain pass or violation.
     pub reason: String,
     /// Whether the undecided part of it could void support, so that the verdict hangs on it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -266,27 +266,27 @@ pub struct QuestionV1 {
     pub topic: String,
     /// The clause, in our words, as on this platform.
     pub says: String,
-    /// Who can answer, and how they find out; commands stand in backticks.
+    /// The person who can answer, and how they find out; commands stand in backticks.
     pub ask: String,
     /// The answer that counts.
     pub answer: Option<AnswerV1>,
-    /// Why an answer that was given does not count.
+    /// The reason why a given answer does not count.
     pub refused: Option<String>,
 }
 
-/// Somebody's answer to a question.
+/// An answer to a question.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AnswerV1 {
     /// `fulfilled` or `not-fulfilled`.
     pub answer: String,
-    /// Who answered.
+    /// The person who answered.
     pub by: String,
-    /// When it was so, RFC 3339.
+    /// The moment for which it is true, RFC 3339.
     pub on: String,
-    /// RFC 3339: the question is open again then.
+    /// The end, RFC 3339: the question is open again then.
     pub expires: String,
-    /// A remark of whoever answered.
+    /// A note of the person who answered.
     pub note: String,
 }
 
@@ -318,7 +318,7 @@ pub enum NotReadableV1 {
     /// A document of another kind.
     #[error("the document is a {0} and no {KIND}")]
     Kind(String),
-    /// No report.
+    /// JSON that is no report.
     #[error("the document is no {KIND} of {API_VERSION}: {0}")]
     Json(#[from] serde_json::Error),
 }
@@ -378,7 +378,7 @@ fn voids() -> ConsequenceV1 {
 
 const KIND: &str = "SupportReport";
 
-/// A word that stands in an error: anybody may have written it.
+/// A word of a document that is shown in an error, cleaned for printing: anybody may have written it.
 const MAX_WORD: usize = 80;
 
 #[cfg(test)]

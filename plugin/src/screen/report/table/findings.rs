@@ -17,7 +17,7 @@ impl Screen<'_> {
         let findings = shown(self.report, self.view);
         match self.view.group_by {
             GroupBy::Rule => {
-                // What is not decided and could void support stands behind what does.
+                // Undecided rules that could void support stand behind the findings that do.
                 let (urgent, rest): (Vec<_>, Vec<_>) =
                     by_rule(&findings).into_iter().partition(|group| group.urgency() < Urgency::CouldVoid);
                 for group in urgent {
@@ -42,7 +42,7 @@ impl Screen<'_> {
         }
     }
 
-    /// How many findings are not shown, and what shows them.
+    /// The number of findings that are not shown, and the flags that show them.
     pub(super) fn hidden(&mut self) {
         let hidden: Vec<String> = hidden(self.report, self.view).into_iter().collect();
         self.block("hidden", &hidden);

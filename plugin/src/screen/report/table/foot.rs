@@ -38,7 +38,7 @@ impl Screen<'_> {
         }
     }
 
-    /// What ends on a day, soonest first.
+    /// The deadlines, soonest first.
     pub(super) fn deadlines(&mut self) {
         let all = matches!(self.view.show, Show::All | Show::Deadlines);
         let deadlines = deadlines(self.report, if all { i64::MAX } else { FAR_DAYS });

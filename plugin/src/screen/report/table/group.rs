@@ -1,4 +1,5 @@
-//! The findings of one rule: its title, the objects with what is wrong and what shows it, the sources, the way back.
+//! The findings of one rule: its title, the objects with the fault and its evidence, the sources, and the commands that
+//! lead back.
 
 use aksarc_shared::text;
 use aksarc_shared::verdict::report::v1::{ConsequenceV1, EvidenceV1, FindingV1, Urgency};
@@ -28,7 +29,7 @@ impl<'f> RuleGroup<'f> {
         Some(RuleGroup { first: findings.first()?, findings })
     }
 
-    /// How urgent the most urgent of them is.
+    /// The urgency of the most urgent of them.
     pub(super) fn urgency(&self) -> Urgency {
         self.first.urgency()
     }
@@ -102,7 +103,7 @@ impl Screen<'_> {
         }
     }
 
-    /// What is wrong with an object, and what shows it. `alone` tells whether all of it is about this object only.
+    /// Writes the fault of an object and its evidence. `alone` tells whether all of it is about this object only.
     fn one(&mut self, finding: &FindingV1, alone: bool) {
         if !finding.members.is_empty() {
             let members: Vec<String> = finding.members.iter().map(|member| text::line(member, 120)).collect();
@@ -133,7 +134,7 @@ impl Screen<'_> {
         }
     }
 
-    /// The field with what stands there, and what should.
+    /// The field with its present value, and the value that it should have.
     fn field(&self, finding: &FindingV1) -> Option<String> {
         // The object's own line says where it is.
         let repeats = finding.path == "metadata.namespace" && finding.after.as_ref() == Some(&finding.object.namespace);
@@ -142,7 +143,7 @@ impl Screen<'_> {
         }
         let path = text::line(path_words(finding), 200);
         let value = |value: &str| if value.is_empty() { "\"\"".to_owned() } else { text::line(value, 120) };
-        // What is lawful has no value that it should have instead.
+        // A lawful value has none that should replace it.
         let lawful = matches!(finding.consequence, ConsequenceV1::NotCovered | ConsequenceV1::Info);
         Some(match (&finding.before, &finding.after) {
             (None, None) if lawful || of_manifests(self.report) => path,
@@ -203,7 +204,7 @@ fn places(finding: &FindingV1) -> String {
     listed(&places, MAX_PLACES)
 }
 
-/// What findings of one part have in common.
+/// The properties that all findings of one part share.
 fn weighed(finding: &FindingV1) -> impl PartialEq {
     (finding.urgency(), finding.consequence, finding.basis, finding.documents.clone(), finding.clauses.clone())
 }
@@ -265,7 +266,7 @@ fn says_the_same(finding: &FindingV1) -> bool {
     tells(&finding.before) && tells(&finding.after)
 }
 
-/// Who and when, or what else we rest on.
+/// The evidence of a finding: the writer and the time, or another fact.
 fn words(evidence: &EvidenceV1) -> String {
     let clean = |text: &str| text::line(text, 200);
     if evidence.manager.is_empty() {

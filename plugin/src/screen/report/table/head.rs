@@ -1,4 +1,4 @@
-//! The verdict with its counts, and what was judged by what.
+//! The verdict with its counts, and the subject of the check with its sources.
 
 use aksarc_shared::text;
 use aksarc_shared::verdict::report::v1::{ConsequenceV1, InputKindV1, OutcomeV1, ReportV1, VerdictV1};
@@ -19,7 +19,7 @@ impl Screen<'_> {
         self.verdict_and_counts();
     }
 
-    /// The verdict again, with the exit code and the next step: the end of a long screen is what is seen of it.
+    /// The verdict again, with the exit code and the next step: a reader of a long screen sees its end.
     pub(super) fn end(&mut self) {
         self.gap();
         self.verdict_and_counts();
@@ -55,7 +55,7 @@ impl Screen<'_> {
         self.fact("rules", &rules_counted(report).join(" · "));
     }
 
-    /// What was judged, and by what.
+    /// The subject of the check, and its sources.
     pub(super) fn facts(&mut self) {
         let report = self.report;
         self.gap();
@@ -82,7 +82,7 @@ impl Screen<'_> {
             self.fact("versions", &tables);
         }
         let coverage = &report.coverage;
-        // Only a cluster pays for being read.
+        // Only the reading of a cluster costs anything.
         let cost = if coverage.requests == 0 {
             let unjudged = match report.input.unjudged {
                 0 => String::new(),
@@ -109,7 +109,8 @@ impl Screen<'_> {
         let report = self.report;
         let mut codes: Vec<&str> = report.unwaived(ConsequenceV1::Voids).map(|f| f.code.as_str()).collect();
         codes.dedup();
-        // What was judged is judged again as it was given: only a cluster is asked anew by the bare command.
+        // A snapshot or manifests are judged again under the same flags; only a cluster is read anew by the bare
+        // command.
         let again = |flags: String| {
             if of_manifests(report) {
                 format!("judge the manifests again with {flags}")
@@ -149,7 +150,8 @@ fn words(report: &ReportV1) -> String {
     let texts = texts(report, PLAIN);
     let published = match texts.as_slice() {
         [] => "the published support policy".to_owned(),
-        // The page of the preview is no support policy: what is said there is read from those of the other platforms.
+        // The preview has a page instead of a support policy; a verdict on it is derived from the policies of the
+        // others.
         [one] if report.policy.preview => format!("what is known of a preview without a policy text, {one}"),
         [one] => one.clone(),
         _ => "the policy texts of every platform that it may be".to_owned(),
@@ -172,7 +174,7 @@ fn tables(report: &ReportV1) -> Option<String> {
     Some(format!("tables of {}{}", days.join(", "), age.unwrap_or_default()))
 }
 
-/// How old a snapshot is, or was on the day that was asked for.
+/// The age of a snapshot, today or on the day that was asked for.
 fn age_of(age: Age) -> String {
     let word = |days: i64| if days == 1 { "1 day".to_owned() } else { format!("{days} days") };
     match (age.days, age.given) {

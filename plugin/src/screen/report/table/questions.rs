@@ -1,4 +1,4 @@
-//! What only people can answer.
+//! The questions that only people can answer.
 
 use aksarc_shared::text;
 use aksarc_shared::verdict::report::v1::QuestionV1;
@@ -8,7 +8,7 @@ use crate::screen::report::view::Show;
 use crate::screen::style::Paint;
 
 impl Screen<'_> {
-    /// The questions in one line, or in full where they were asked for.
+    /// The questions in one line, or in full with `--show questions` and `--show all`.
     pub(super) fn questions(&mut self) {
         let questions = &self.report.questions;
         if questions.is_empty() {

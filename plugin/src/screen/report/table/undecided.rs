@@ -30,7 +30,7 @@ impl Screen<'_> {
         }
     }
 
-    /// The other rules without an outcome, and what is not known beyond findings.
+    /// The other undecided rules, and the unread parts besides rules.
     pub(super) fn unknown(&mut self) {
         let report = self.report;
         let open = |rule: &&RuleV1| {
@@ -50,7 +50,7 @@ impl Screen<'_> {
         self.block("unknown", &lines);
     }
 
-    /// What leaves no trace that Kubernetes shows, and is not asked of people either.
+    /// The clauses without a trace in Kubernetes that nobody is asked about.
     pub(super) fn not_observable(&mut self) {
         let report = self.report;
         let asked = |rule: &RuleV1| report.questions.iter().any(|question| question.rules.contains(&rule.code));
@@ -69,7 +69,7 @@ impl Screen<'_> {
         self.block("not observable", &lines);
     }
 
-    /// What manifests cannot show: the rules that judge a state.
+    /// The rules that judge a state, which manifests do not show.
     pub(super) fn not_run(&mut self) {
         let count = self.report.rules.iter().filter(|rule| rule.needs_cluster).count();
         if !of_manifests(self.report) || count == 0 {

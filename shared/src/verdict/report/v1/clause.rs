@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::words::ClauseStateV1;
 
-/// A clause of the policy, with what became of it.
+/// A clause of the policy, with its state.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClauseV1 {
@@ -18,6 +18,6 @@ pub struct ClauseV1 {
     pub documents: Vec<String>,
     /// The selected rules that judge it.
     pub rules: Vec<String>,
-    /// The heaviest of what is known of it.
+    /// The heaviest state that holds.
     pub state: ClauseStateV1,
 }

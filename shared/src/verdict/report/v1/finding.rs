@@ -36,10 +36,11 @@ pub struct FindingV1 {
     pub before: Option<String>,
     /// The value found.
     pub after: Option<String>,
-    /// Whether what was found should not be there at all. Otherwise `before` says what should be there, where it is known.
+    /// Whether the value found should not be there at all. Otherwise `before` holds the value that should be there,
+    /// where it is known.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub surplus: bool,
-    /// Whether it does not work at this moment: it is down, missing or failing.
+    /// Whether the object does not work at this moment: it is down, missing or failing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub broken: bool,
     /// One sentence for people.
@@ -158,7 +159,7 @@ impl PlaceV1 {
     }
 }
 
-/// A fact that a finding rests on, and who wrote it when.
+/// A fact that a finding rests on, with the writer and the time where there are any.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EvidenceV1 {
@@ -221,9 +222,9 @@ pub struct CommandV1 {
 pub struct WaiverV1 {
     /// The waiver's name.
     pub name: String,
-    /// Why it was accepted.
+    /// The reason for which the finding was accepted.
     pub reason: String,
-    /// RFC 3339: the finding returns then.
+    /// The end, RFC 3339: the finding returns then.
     pub expires: String,
     /// The ticket it was given under.
     #[serde(default, skip_serializing_if = "Option::is_none")]

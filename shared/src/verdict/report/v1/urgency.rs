@@ -1,20 +1,20 @@
-//! The order in which findings need somebody.
+//! The order of findings by urgency.
 
 use super::finding::FindingV1;
 use super::words::ConsequenceV1;
 
-/// How urgent a finding is, most urgent first.
+/// The urgency of a finding, most urgent first.
 ///
-/// Weight says what a finding means for support, and stays as it is for weeks. What does not work hurts users at this
-/// moment, so whoever is woken at night looks there first, even where the policy takes it lightly. After that the weight
-/// decides; a rule that is not decided and could void support stands before what certainly does not.
+/// Weight is the meaning of a finding for support, which stays for weeks. A failure hurts users at this moment, so it
+/// comes first for a reader on call, even where the policy takes it lightly. After that the weight decides; an
+/// undecided rule that could void support stands before findings that certainly do not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Urgency {
     /// A part of the platform is down, missing or failing.
     BrokenNow,
     /// Support is void.
     Voids,
-    /// It could be void: a rule that could find that is not decided.
+    /// Support could be void: a rule that could find that is not decided.
     CouldVoid,
     /// Support, updates or repair are endangered.
     AtRisk,
@@ -22,12 +22,12 @@ pub enum Urgency {
     NotCovered,
     /// Good to know.
     Info,
-    /// Somebody accepted it for a time.
+    /// The finding is accepted for a time.
     Waived,
 }
 
 impl FindingV1 {
-    /// How urgent the finding is.
+    /// The urgency of the finding.
     pub fn urgency(&self) -> Urgency {
         match self.consequence {
             _ if self.waiver.is_some() => Urgency::Waived,

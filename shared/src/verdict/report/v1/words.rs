@@ -33,11 +33,11 @@ pub enum InputKindV1 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum VerdictV1 {
-    /// Nothing voids support, but something that could is unknown.
+    /// Nothing voids support, but a rule that could find that is unknown.
     Inconclusive,
     /// Something voids support and is not waived.
     Outside,
-    /// Nothing voids support, and all that could was looked at.
+    /// Nothing voids support, and every rule that could find that was evaluated.
     Within,
 }
 
@@ -88,7 +88,7 @@ impl BasisV1 {
     }
 }
 
-/// What became of a clause, heaviest first: where several hold, the first counts.
+/// The state of a clause, heaviest first: where several hold, the first counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ClauseStateV1 {
@@ -170,13 +170,13 @@ pub enum OutcomeV1 {
     NotApplicable,
     /// Kubernetes cannot show it.
     NotObservable,
-    /// Nothing found, or nothing heavier than `info`, and all it needs was read.
+    /// No finding, or none heavier than `info`, and all that the rule needs was read.
     Pass,
     /// Not decided.
     Unknown,
-    /// Found.
+    /// There are findings.
     Violated,
-    /// All that was found is waived.
+    /// All findings are waived.
     Waived,
 }
 
