@@ -322,10 +322,11 @@ impl Example {
         if let Some(waivers) = values.iter().find_map(|value| value.get("waivers")) {
             params.waivers = serde_json::from_value(waivers.clone()).expect("waivers");
         }
-        let answers = |value: &&serde_json::Value| value["kind"] == "AttestationList";
-        for value in values.iter().filter(answers) {
-            params.attestations.extend(answers::parse(&value.to_string()).expect("answers"));
+        // From the text: as kubectl reads YAML, the key `on` of a value would be `true`.
+        for text in self.body.split("\n---").filter(|text| text.contains("kind: AttestationList")) {
+            params.attestations.extend(answers::parse(text).expect("answers"));
         }
+        let answers = |value: &&serde_json::Value| value["kind"] == "AttestationList";
         let mut check = Check::new(embedded(), params);
         if let Some(version) = word("gitVersion") {
             check.server_version(version);
