@@ -149,22 +149,26 @@ impl Reviewer {
     /// Counts and logs a review that was not judged, or not as a whole.
     fn unjudged(&self, uid: &str, user: &str, dry_run: bool, reason: &'static str) {
         self.counters.not_evaluated(reason);
-        let Some(suppressed) = self.lines.of(user, dry_run).take(Timestamp::now().as_second()) else {
-            self.counters.log_line_suppressed();
-            return;
-        };
+        let Some(suppressed) = self.line(user, dry_run) else { return };
         let (uid, user) = (text::line(uid, MAX_NAME), text::line(user, MAX_NAME));
         tracing::warn!(reason, uid, user, dry_run, suppressed, "a review was not judged, or not as a whole");
+    }
+
+    /// Takes a line of the log for a review of `user`. Returns how many were suppressed since the last one; `None`, after
+    /// counting it, where this one is suppressed too.
+    fn line(&self, user: &str, dry_run: bool) -> Option<u64> {
+        let budget = if dry_run { self.lines.of_dry_runs() } else { self.lines.of_user(user) };
+        let line = budget.take(Timestamp::now().as_second());
+        if line.is_none() {
+            self.counters.log_line_suppressed();
+        }
+        line
     }
 
     /// Logs a review with findings in one line. A user who can cause findings can cause many, so the number of lines is
     /// bounded. A line holds the paths of findings, and nothing else of the object's content.
     fn log(&self, uid: &str, judgement: &Judgement, change: &Change<'_>, user: &User, dry_run: bool) {
-        let budget = if dry_run { self.lines.of_dry_runs() } else { self.lines.of_user(&user.name) };
-        let Some(suppressed) = budget.take(Timestamp::now().as_second()) else {
-            self.counters.log_line_suppressed();
-            return;
-        };
+        let Some(suppressed) = self.line(&user.name, dry_run) else { return };
         let paths: Vec<&str> = judgement.findings().map(|finding| &*finding.path).take(MAX_PATHS).collect();
         tracing::info!(
             decision = judgement.decision().as_str(),
