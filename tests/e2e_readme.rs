@@ -42,6 +42,16 @@ const LISTED: Listed<'static> = Listed {
             code: 3,
             words: "# exit code 3: outside",
         },
+        Ends {
+            command: "kubectl aksarc guard status   # exit code 1: no replica is ready",
+            code: 1,
+            words: "# exit code 1: no replica is ready",
+        },
+        Ends {
+            command: "kubectl aksarc guard test   # exit code 1: not armed",
+            code: 1,
+            words: "# exit code 1: not armed",
+        },
     ],
 };
 

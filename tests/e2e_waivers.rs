@@ -166,7 +166,7 @@ fn assert_denied(answer: &Answer, guard: &Guard) {
     assert_eq!((answer.code, &status["reason"]), (403, &json!("Forbidden")), "{status}");
     let message = status["message"].as_str().unwrap();
     let begins = |name: &String| {
-        message.starts_with(&format!("admission webhook \"{name}\" denied the request: AA201 (policy): "))
+        message.starts_with(&format!("admission webhook \"{name}\" denied the request: AA201 (policy C13): "))
     };
     assert!(guard.webhooks.iter().any(begins), "{message}");
     assert_eq!(status["details"]["causes"][0]["reason"], "AA201", "{status}");

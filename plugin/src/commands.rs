@@ -8,6 +8,7 @@ pub mod config;
 pub mod doctor;
 pub mod dry_run;
 pub mod explain;
+pub mod guard;
 mod missing;
 pub mod report;
 pub mod rules;

@@ -10,8 +10,8 @@ use kubectl_aksarc::cli::environment;
 use kubectl_aksarc::cli::exit::{ExitResult, Failure, StopSignal};
 use kubectl_aksarc::cli::{help, invocation, words};
 use kubectl_aksarc::commands::{
-    baseline, completion, config, doctor, dry_run, explain, report, rules, snapshot, support_check, version, versions,
-    waivers,
+    baseline, completion, config, doctor, dry_run, explain, guard, report, rules, snapshot, support_check, version,
+    versions, waivers,
 };
 use kubectl_aksarc::screen::ui::Ui;
 
@@ -125,6 +125,7 @@ async fn dispatch(cli: Cli, ui: &mut Ui) -> ExitResult {
         TopCommand::Baseline(args) => baseline::run(args, ui).await,
         TopCommand::Doctor(args) => doctor::run(*args, ui).await,
         TopCommand::Explain(args) => explain::run(&args, ui),
+        TopCommand::Guard(args) => guard::run(&args, ui).await,
         TopCommand::Report(args) => report::run(&args, ui).await,
         TopCommand::Rules(args) => rules::run(&args, ui),
         TopCommand::Snapshot(args) => snapshot::run(*args, ui).await,

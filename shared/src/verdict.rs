@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod check;
 pub mod guard;
+pub mod observed;
 pub mod report;
 pub mod review;
 pub mod weigh;

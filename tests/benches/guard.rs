@@ -1,7 +1,7 @@
 //! The cost of the guard, against a bare responder on the same TLS and HTTP that reads the body and answers a constant.
 //!
 //! ```sh
-//! cargo run --release -p aksarc-tests --bin bench-guard [-- --json FILE]
+//! cargo run --profile dist -p aksarc-tests --bin bench-guard [-- --json FILE]
 //! ```
 //!
 //! Both run as processes of their own; CPU is what the kernel counted for each of their threads, so only the ratio

@@ -2,7 +2,7 @@
 //! real API server.
 //!
 //! ```sh
-//! cargo run --release -p aksarc-tests --bin bench-support-check [-- --json FILE]
+//! cargo run --profile dist -p aksarc-tests --bin bench-support-check [-- --json FILE]
 //! ```
 //!
 //! The lists are taken from the API server's audit log, so that a rule that reads more makes both sides dearer. Both

@@ -14,12 +14,14 @@ use aksarc_shared::verdict::guard::Settings;
 use aksarc_webhook::config;
 use aksarc_webhook::manifest::{self, ManifestOptions, protection};
 use anyhow::Context;
+use kubectl_aksarc::commands::guard::roles;
 use kubectl_aksarc::commands::report::publish;
 
 /// The generated files and how each is made: from the text it has now to the text it should have.
-pub const FILES: [(&str, Make); 9] = [
+pub const FILES: [(&str, Make); 10] = [
     ("README.md", readme::renewed),
     ("deploy/guard-config.schema.json", |_| Ok(config::schema())),
+    ("deploy/guard-operator.yaml", |_| Ok(roles::roles())),
     ("deploy/guard-protection.yaml", |_| Ok(protection::render(&Settings::default()))),
     ("deploy/guard.yaml", |_| Ok(manifest::render(&ManifestOptions::default()))),
     ("deploy/plugin-config.schema.json", |_| Ok(kubectl_aksarc::input::config::schema())),

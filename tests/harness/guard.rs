@@ -259,9 +259,11 @@ pub fn certificates(cluster: &ControlPlane, name: &str) -> anyhow::Result<PathBu
 pub fn account(cluster: &ControlPlane) -> anyhow::Result<Identity> {
     let guard = cluster.service_account(manifest::NAMESPACE, "guard")?;
     grant(cluster, &shipped(cluster, &product::webhook()?, &[])?)?;
-    let right = json!({"verb": "update", "group": "", "resource": "configmaps",
-        "namespace": manifest::NAMESPACE, "name": aksarc_shared::facts::heartbeat::NAME});
-    cluster.await_right(&guard, &right)?;
+    for name in [aksarc_shared::facts::heartbeat::NAME, aksarc_shared::verdict::observed::NAME] {
+        let right = json!({"verb": "update", "group": "", "resource": "configmaps",
+            "namespace": manifest::NAMESPACE, "name": name});
+        cluster.await_right(&guard, &right)?;
+    }
     cluster.await_right(&guard, &json!({"verb": "list", "group": "aksarc.dev", "resource": "supportwaivers"}))?;
     Ok(guard)
 }

@@ -1,6 +1,7 @@
 //! The product's own programs, as this checkout has them.
 
 use std::env;
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -52,9 +53,9 @@ fn build() -> anyhow::Result<PathBuf> {
     cargo.args(["--package", "aksarc-tests", "--package", "aksarc-webhook", "--package", "kubectl-aksarc"]);
     cargo.arg("--target-dir").arg(target).stdin(Stdio::null());
     forget(&mut cargo, &PACKAGE);
-    if folder.ends_with("release") {
-        cargo.arg("--release");
-    }
+    // The folder of a profile has its name, except for that of `dev`.
+    let profile = folder.file_name().context("a program without a profile")?;
+    cargo.arg("--profile").arg(if profile == "debug" { OsStr::new("dev") } else { profile });
     let output = cargo.output().context("cannot run cargo")?;
     ensure!(output.status.success(), "the product does not build:\n{}", String::from_utf8_lossy(&output.stderr));
     Ok(folder.to_owned())

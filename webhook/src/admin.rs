@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::header::{ALLOW, CONTENT_TYPE};
+use http::header::{ACCEPT, ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -32,8 +32,14 @@ pub(crate) fn admin<B>(request: &Request<B>, health: &Health, metrics: &Metrics)
     if let Some(refusal) = not_read(request) {
         return refusal;
     }
-    let mut response = text(StatusCode::OK, metrics.text());
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(OPEN_METRICS));
+    // Prometheus asks for OpenMetrics by name; what does not may read its older format only.
+    let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    let (body, format) = match accept {
+        Some(accept) if accept.contains("application/openmetrics-text") => (metrics.text(), OPEN_METRICS),
+        _ => (metrics.plain_text(), PLAIN),
+    };
+    let mut response = text(StatusCode::OK, body);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(format));
     response
 }
 
@@ -77,4 +83,5 @@ pub(crate) const METRICS: PlainLimits = PlainLimits {
 
 const GRACE: Duration = Duration::from_millis(500);
 const BACKOFF: Duration = Duration::from_millis(100);
+const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

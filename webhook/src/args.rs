@@ -22,6 +22,7 @@ use crate::config;
 use crate::heartbeat::{HeartbeatInterval, HeartbeatOptions};
 use crate::log::{self, LogFormat, print_within};
 use crate::manifest::{self, ManifestCertificate, ManifestConfig, ManifestOptions};
+use crate::observed::ObservedOptions;
 use crate::protection::ProtectionOptions;
 use crate::server::{CertificateSource, GuardServer, ServerLimits, ServerOptions, StartError};
 use crate::waivers::WaiverReadOptions;
@@ -131,6 +132,12 @@ struct ServeArgs {
     /// The least time between two notes of all replicas together, from 10m to 1h.
     #[arg(long, env = "AKSARC_HEARTBEAT_INTERVAL", value_name = "DURATION", default_value_t)]
     heartbeat_interval: HeartbeatInterval,
+    /// Whether to note in the ConfigMap guard-observed who would have been denied or warned of, for `guard observed`.
+    #[arg(long, env = "AKSARC_OBSERVED", value_name = "SWITCH", default_value = "on")]
+    observed: Switch,
+    /// How often that is written where there is anything new, from 1s to 5m.
+    #[arg(long, env = "AKSARC_OBSERVED_INTERVAL", value_name = "DURATION", default_value = "30s", value_parser = interval)]
+    observed_interval: Duration,
     /// Whether the cluster's SupportWaiver objects count as waivers of the configuration do.
     #[arg(long, env = "AKSARC_CLUSTER_WAIVERS", value_name = "SWITCH", default_value = "on")]
     cluster_waivers: Switch,
@@ -186,6 +193,7 @@ fn serve_and_log(arguments: ServeArgs, log_lines_dropped: Counter) -> ExitCode {
     let waivers =
         WaiverReadOptions { every: arguments.cluster_waivers_interval, ..WaiverReadOptions::new(access.clone()) };
     let heartbeat = HeartbeatOptions { access: access.clone(), every: arguments.heartbeat_interval };
+    let observed = ObservedOptions { access: access.clone(), every: arguments.observed_interval };
     let protection = match arguments.protection_every {
         Some(every) => ProtectionOptions { every, close_after: every, try_every: every, access: access.clone() },
         None => ProtectionOptions::new(access.clone()),
@@ -207,6 +215,7 @@ fn serve_and_log(arguments: ServeArgs, log_lines_dropped: Counter) -> ExitCode {
         config: arguments.config,
         poll: Some(arguments.poll),
         heartbeat: (arguments.heartbeat == Switch::On).then_some(heartbeat),
+        observed: (arguments.observed == Switch::On).then_some(observed),
         waivers: (arguments.cluster_waivers == Switch::On).then_some(waivers),
         protection: (arguments.protection == Switch::On).then_some(protection),
         limits: ServerLimits { linger: arguments.linger, ..ServerLimits::default() },

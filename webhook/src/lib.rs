@@ -14,6 +14,7 @@
 //! files -> reload -> guards, tls
 //! the API server <- api <- waivers -> guards
 //!                       <- heartbeat
+//!                       <- observed <- a queue <- reviews with findings
 //!                       <- certificates -> tls, in place of files
 //! ```
 #![warn(missing_docs)]
@@ -30,6 +31,7 @@ pub mod heartbeat;
 mod log;
 pub mod manifest;
 pub mod metrics;
+pub mod observed;
 mod plain;
 mod presented;
 pub mod protection;

@@ -22,6 +22,7 @@ use aksarc_shared::k8s::read::yaml;
 use aksarc_shared::rules::derive;
 use aksarc_shared::rules::rule::Watched;
 use aksarc_shared::verdict::guard::Settings;
+use aksarc_shared::verdict::observed;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -64,6 +65,7 @@ pub fn render(options: &ManifestOptions) -> String {
             ("configuration", CONFIGURATION),
             ("open", OPEN),
             ("heartbeat", heartbeat::NAME),
+            ("observed", observed::NAME),
             ("image", &options.image),
             ("networkpolicy", &network::render(&options.pods)),
             // Last, since it holds what others wrote.

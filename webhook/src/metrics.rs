@@ -5,7 +5,10 @@
 //! request path only ever adds to an atomic.
 
 mod histogram;
+mod plain_text;
+mod process;
 
+use aksarc_shared::jiff::Timestamp;
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -19,6 +22,8 @@ pub(crate) use histogram::Histogram;
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    /// The series of any process, whose names have no prefix of ours.
+    process: Registry,
 }
 
 impl Metrics {
@@ -26,7 +31,9 @@ impl Metrics {
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("aksarc");
         registry.register("build", "The running program", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
-        Metrics { registry }
+        let mut process = Registry::default();
+        process.register_collector(Box::new(process::ProcessStatistics::new(Timestamp::now())));
+        Metrics { registry, process }
     }
 
     /// Registers a counter that somebody else counts with already.
@@ -77,12 +84,20 @@ impl Metrics {
 
     /// The series in the OpenMetrics text format.
     pub fn text(&self) -> String {
-        let mut out = String::with_capacity(32 << 10);
+        let mut out = String::with_capacity(64 << 10);
+        let written = text::encode_registry(&mut out, &self.registry)
+            .and_then(|()| text::encode_registry(&mut out, &self.process))
+            .and_then(|()| text::encode_eof(&mut out));
         // Writing to a string fails only when a metric of ours does, and none can.
-        if text::encode(&mut out, &self.registry).is_err() {
+        if written.is_err() {
             tracing::error!("metrics could not be written");
         }
         out
+    }
+
+    /// The series in Prometheus' own text format, 0.0.4, which is all that some scrapers read.
+    pub fn plain_text(&self) -> String {
+        plain_text::of(&self.text())
     }
 }
 

@@ -18,6 +18,7 @@ use arc_swap::ArcSwap;
 use http::StatusCode;
 use serde::Serialize;
 
+use crate::observed::Observer;
 use crate::refusal::HttpRefusal;
 
 pub use counters::ReviewCounters;
@@ -36,18 +37,24 @@ pub struct Reviewer {
     counters: ReviewCounters,
     judge: JudgeFn,
     lines: LineBudgets,
+    observer: Option<Observer>,
 }
 
 impl Reviewer {
     /// Answers with `guard`, counting in `counters`.
     pub fn new(guard: Arc<ArcSwap<Guard>>, counters: ReviewCounters) -> Self {
-        Reviewer { guard, counters, judge: Guard::judge, lines: LineBudgets::default() }
+        Reviewer { guard, counters, judge: Guard::judge, lines: LineBudgets::default(), observer: None }
     }
 
     /// The same reviewer, which judges by another function.
     #[must_use]
     pub fn with_judge(self, judge: JudgeFn) -> Self {
         Reviewer { judge, ..self }
+    }
+
+    /// The same reviewer, which also notes who would have been denied or warned of.
+    pub(crate) fn with_observer(self, observer: Observer) -> Self {
+        Reviewer { observer: Some(observer), ..self }
     }
 
     /// The answer to a review, an AdmissionReview in JSON.
@@ -71,7 +78,7 @@ impl Reviewer {
         answer.unwrap_or_else(|_| {
             let uid = uid(body).ok_or_else(|| HttpRefusal::malformed("the review has no request.uid"))?;
             if turn.take() {
-                self.counters.not_evaluated(PANIC);
+                self.unjudged(&uid, "", false, PANIC);
             }
             Ok(allowed_unjudged(&uid, PANIC))
         })
@@ -87,6 +94,7 @@ impl Reviewer {
         // The user is not known: reading the review may be what took so long.
         if let Some(suppressed) = self.lines.of_user("").take(Timestamp::now().as_second()) {
             tracing::warn!(
+                uid = text::line(&uid, MAX_NAME),
                 bytes = body.len(),
                 suppressed,
                 "a review took too long and is allowed without being judged"
@@ -104,46 +112,63 @@ impl Reviewer {
             Ok(change) => change,
             Err(_) if !turn.take() => return Ok(Vec::new()),
             Err(why) => {
-                self.counters.not_evaluated(why.reason());
-                tracing::debug!(reason = why.reason(), "allowed without being judged");
+                self.unjudged(&uid, &user.name, dry_run, why.reason());
                 return Ok(allowed_unjudged(&uid, why.reason()));
             }
         };
         let guard = self.guard.load();
-        let judgement = (self.judge)(&guard, &change, &user, Timestamp::now());
+        let now = Timestamp::now();
+        let judgement = (self.judge)(&guard, &change, &user, now);
         if !turn.take() {
             return Ok(Vec::new());
         }
         if let Some(why) = &judgement.not_evaluated {
-            self.counters.not_evaluated(why.reason());
+            self.unjudged(&uid, &user.name, dry_run, why.reason());
             if judgement.judged.is_empty() {
-                tracing::debug!(reason = why.reason(), "allowed without being judged");
                 return Ok(allowed_unjudged(&uid, why.reason()));
             }
         }
-        self.counters.judged(&judgement);
+        self.counters.judged(&judgement, dry_run);
         if judgement.judged.is_empty() {
             return Ok(serialize(&ReviewResponse { uid: &uid, allowed: true, ..ReviewResponse::default() }));
         }
         self.log(&uid, &judgement, &change, &user, dry_run);
-        let decision = judgement.decision();
+        if let Some(observer) = self.observer.as_ref().filter(|_| !dry_run) {
+            observer.note(&judgement, &user, (change.operation.as_str(), change.kind.resource), now);
+        }
+        let (decision, contact) = (judgement.decision(), guard.settings().contact.as_deref());
         Ok(serialize(&ReviewResponse {
             uid: &uid,
             allowed: decision != Decision::Deny,
-            status: (decision == Decision::Deny).then(|| refusal_status(&judgement)),
-            warnings: if decision == Decision::Warn { warnings(&judgement.judged) } else { Vec::new() },
-            audit_annotations: Some(annotations(&judgement)),
+            status: (decision == Decision::Deny).then(|| refusal_status(&judgement, contact)),
+            warnings: if decision == Decision::Warn { warnings(&judgement.judged, contact) } else { Vec::new() },
+            audit_annotations: Some(annotations(&uid, &judgement)),
         }))
+    }
+
+    /// Counts and logs a review that was not judged, or not as a whole.
+    fn unjudged(&self, uid: &str, user: &str, dry_run: bool, reason: &'static str) {
+        self.counters.not_evaluated(reason);
+        let Some(suppressed) = self.line(user, dry_run) else { return };
+        let (uid, user) = (text::line(uid, MAX_NAME), text::line(user, MAX_NAME));
+        tracing::warn!(reason, uid, user, dry_run, suppressed, "a review was not judged, or not as a whole");
+    }
+
+    /// Takes a line of the log for a review of `user`. Returns how many were suppressed since the last one; `None`, after
+    /// counting it, where this one is suppressed too.
+    fn line(&self, user: &str, dry_run: bool) -> Option<u64> {
+        let budget = if dry_run { self.lines.of_dry_runs() } else { self.lines.of_user(user) };
+        let line = budget.take(Timestamp::now().as_second());
+        if line.is_none() {
+            self.counters.log_line_suppressed();
+        }
+        line
     }
 
     /// Logs a review with findings in one line. A user who can cause findings can cause many, so the number of lines is
     /// bounded. A line holds the paths of findings, and nothing else of the object's content.
     fn log(&self, uid: &str, judgement: &Judgement, change: &Change<'_>, user: &User, dry_run: bool) {
-        let budget = if dry_run { self.lines.of_dry_runs() } else { self.lines.of_user(&user.name) };
-        let Some(suppressed) = budget.take(Timestamp::now().as_second()) else {
-            self.counters.log_line_suppressed();
-            return;
-        };
+        let Some(suppressed) = self.line(&user.name, dry_run) else { return };
         let paths: Vec<&str> = judgement.findings().map(|finding| &*finding.path).take(MAX_PATHS).collect();
         tracing::info!(
             decision = judgement.decision().as_str(),
@@ -222,6 +247,10 @@ struct AuditAnnotations {
     mode: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     not_evaluated: Option<&'static str>,
+    /// The review, which the guard's log names too. The API server chooses it for each call of a webhook, and its audit log
+    /// has it nowhere else.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    review_uid: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     waivers: Option<String>,
 }
@@ -237,11 +266,14 @@ fn serialize(response: &ReviewResponse<'_>) -> Vec<u8> {
 }
 
 fn allowed_unjudged(uid: &str, reason: &'static str) -> Vec<u8> {
-    let audit_annotations = Some(AuditAnnotations { not_evaluated: Some(reason), ..AuditAnnotations::default() });
+    let review_uid = text::line(uid, MAX_NAME);
+    let audit_annotations =
+        Some(AuditAnnotations { not_evaluated: Some(reason), review_uid, ..AuditAnnotations::default() });
     serialize(&ReviewResponse { uid, allowed: true, audit_annotations, ..ReviewResponse::default() })
 }
 
-fn refusal_status(judgement: &Judgement) -> DenialStatus {
+/// The refusal of a change, with the place where its author can ask.
+fn refusal_status(judgement: &Judgement, contact: Option<&str>) -> DenialStatus {
     let denied = || judgement.judged.iter().filter(|judged| judged.decision == Decision::Deny);
     // Heaviest first, by the engine.
     let message = denied().next().map(|first| {
@@ -252,7 +284,8 @@ fn refusal_status(judgement: &Judgement) -> DenialStatus {
         // The supported way may be cut at the end, code and basis never: the code stands first and leads to the rule's
         // page.
         let line = text::line(&first.line(MAX_MESSAGE - more.len()), MAX_MESSAGE - more.len());
-        format!("{line}{more}")
+        let ask = contact.map(|contact| format!(" - ask: {contact}")).unwrap_or_default();
+        format!("{line}{more}{ask}")
     });
     DenialStatus {
         outcome: "Failure",
@@ -275,9 +308,9 @@ fn cause(judged: &Judged) -> DenialCause {
     }
 }
 
-/// The warnings of a judgement, each once, and in total below what the API server passes on. Control characters are
-/// replaced: the API server silently drops a warning that has one.
-fn warnings(judged: &[Judged]) -> Vec<String> {
+/// The warnings of a judgement, each once, and in total below what the API server passes on, and where to ask about them.
+/// Control characters are replaced: the API server silently drops a warning that has one.
+fn warnings(judged: &[Judged], contact: Option<&str>) -> Vec<String> {
     let mut warnings: Vec<String> = Vec::new();
     let mut seen = HashSet::new();
     let (mut size, mut left_out) = (0, 0);
@@ -296,10 +329,13 @@ fn warnings(judged: &[Judged]) -> Vec<String> {
     if left_out > 0 {
         warnings.push(format!("{left_out} more warnings left out; the audit annotations name their rules"));
     }
+    if let Some(contact) = contact.filter(|_| !warnings.is_empty()) {
+        warnings.push(format!("where to ask: {contact}"));
+    }
     warnings
 }
 
-fn annotations(judgement: &Judgement) -> AuditAnnotations {
+fn annotations(uid: &str, judgement: &Judgement) -> AuditAnnotations {
     let mut seen = HashSet::new();
     let waivers = judgement.judged.iter().filter_map(|judged| Some(&*judged.finding.waiver.as_ref()?.name));
     let waivers: Vec<&str> = waivers.filter(|name| seen.insert(*name)).collect();
@@ -307,6 +343,7 @@ fn annotations(judgement: &Judgement) -> AuditAnnotations {
         actor: Some(judgement.actor.as_str()),
         findings: Some(findings(&judgement.judged)),
         mode: Some(judgement.preset.as_str()),
+        review_uid: text::line(uid, MAX_NAME),
         waivers: (!waivers.is_empty()).then(|| text::line(&waivers.join(","), MAX_ANNOTATION)),
         not_evaluated: judgement.not_evaluated.as_ref().map(NotEvaluated::reason),
     }
@@ -343,14 +380,14 @@ fn uid(body: &[u8]) -> Option<String> {
     serde_json::from_slice::<ReviewUid>(body).ok().map(|bare| bare.request.uid)
 }
 
-/// Bytes of a denial: one line of a terminal, behind the API server's own words.
+/// Bytes of a denial before the place to ask at: one line of a terminal, behind the API server's own words.
 const MAX_MESSAGE: usize = 120;
 /// Bytes of a warning. The API server cuts a longer one once there are many.
 const MAX_WARNING: usize = 256;
 /// Bytes of all warnings. Beyond 4,096 the API server cuts and then drops warnings.
 const MAX_WARNINGS: usize = 4096;
-/// Bytes kept free for the line that says how many warnings were left out.
-const LEFT_OUT_ROOM: usize = 96;
+/// Bytes kept free for the lines that say how many warnings were left out, and where to ask.
+const LEFT_OUT_ROOM: usize = 224;
 /// Bytes of a cause: one line of kubectl -v8 or of a JSON answer.
 const MAX_CAUSE: usize = 512;
 /// Causes of one denial. A node can have some 40 system labels; more causes than that tell nothing new.
@@ -377,7 +414,7 @@ mod tests {
             message: message.to_owned(),
             ..Finding::example()
         };
-        Judged { finding, decision, instead: "use a key of your own" }
+        Judged { finding, decision, in_enforce: decision, instead: "use a key of your own" }
     }
 
     #[test]
@@ -386,7 +423,7 @@ mod tests {
             (0..200).map(|n| judged(Decision::Warn, &format!("{} is \u{7} wrong {n}", "label ".repeat(60)))).collect();
         let mut repeated = many.clone();
         repeated.extend(many);
-        let warnings = warnings(&repeated);
+        let warnings = warnings(&repeated, None);
         assert!(warnings.iter().all(|line| line.len() <= MAX_WARNING && !line.contains(char::is_control)));
         assert!(warnings.iter().map(String::len).sum::<usize>() < MAX_WARNINGS);
         let mut unique = warnings.clone();
@@ -395,8 +432,10 @@ mod tests {
 
         let distinct: Vec<Judged> =
             (0..200).map(|n| judged(Decision::Warn, &format!("{n} {}", "label ".repeat(60)))).collect();
-        let warnings = super::warnings(&distinct);
+        let longest = "c".repeat(100);
+        let mut warnings = super::warnings(&distinct, Some(&longest));
         assert!(warnings.iter().map(String::len).sum::<usize>() < MAX_WARNINGS);
+        assert_eq!(warnings.pop(), Some(format!("where to ask: {longest}")));
         assert!(warnings.last().unwrap().contains(&format!("{} more", 200 - (warnings.len() - 1))));
     }
 
@@ -410,9 +449,11 @@ mod tests {
             judged,
             not_evaluated: None,
         };
-        let status = refusal_status(&judgement);
-        assert!(status.message.len() <= MAX_MESSAGE, "{}", status.message);
-        assert!(status.message.starts_with("AA299 (policy): ") && status.message.ends_with(" (+1 more)"));
+        let status = refusal_status(&judgement, Some("platform team, #aks"));
+        let message = status.message.strip_suffix(" - ask: platform team, #aks").unwrap();
+        assert_eq!(refusal_status(&judgement, None).message, message);
+        assert!(message.len() <= MAX_MESSAGE, "{message}");
+        assert!(message.starts_with("AA299 (policy C13): ") && message.ends_with(" (+1 more)"));
         assert_eq!(status.details.causes.len(), 2);
         for cause in &status.details.causes {
             assert!(cause.message.len() <= MAX_CAUSE && !cause.field.contains('\n'));
@@ -425,9 +466,9 @@ mod tests {
     fn the_basis_of_a_finding_is_never_cut_away() {
         let longest = catalogue::ALL.iter().map(|rule| rule.instead).max_by_key(|instead| instead.len()).unwrap();
         for (basis, word) in [
-            (Basis::Explicit, "policy"),
+            (Basis::Explicit, "policy C13"),
             (Basis::Documented(&[]), "another page"),
-            (Basis::Derived, "our reading"),
+            (Basis::Derived, "our reading of C13"),
             (Basis::Operational, "experience"),
         ] {
             for message in [String::new(), "ä".repeat(500)] {

@@ -28,6 +28,7 @@ use crate::certificates::{self, CertificateCounters, CertificateOptions};
 use crate::health::Health;
 use crate::heartbeat::{self, HeartbeatCounters, HeartbeatOptions};
 use crate::metrics::Metrics;
+use crate::observed::{self, ObservedCounters, ObservedOptions};
 use crate::plain::{PlainLimits, PlainPort, ServedPort};
 use crate::presented::PresentedCertificate;
 use crate::protection::{self, ProtectionCounters, ProtectionOptions};
@@ -62,6 +63,8 @@ pub struct ServerOptions {
     pub poll: Option<Duration>,
     /// How the heartbeat is kept; `None` keeps none.
     pub heartbeat: Option<HeartbeatOptions>,
+    /// How it is written down who would have been denied or warned of; `None` writes nothing.
+    pub observed: Option<ObservedOptions>,
     /// How the cluster's waivers are read; with `None` only those of the configuration count.
     pub waivers: Option<WaiverReadOptions>,
     /// How the protection of the guard's own objects is looked after; `None` leaves it alone.
@@ -94,6 +97,7 @@ impl ServerOptions {
             config: None,
             poll: None,
             heartbeat: None,
+            observed: None,
             waivers: None,
             protection: None,
             limits: ServerLimits { linger: Duration::ZERO, ..ServerLimits::default() },
@@ -147,6 +151,7 @@ pub struct GuardServer {
     _certificates: Option<AbortOnDrop>,
     _protection: Option<AbortOnDrop>,
     _heartbeat: Option<AbortOnDrop>,
+    _observed: Option<AbortOnDrop>,
     _waivers: Option<AbortOnDrop>,
     _poller: Option<mpsc::Sender<Infallible>>,
 }
@@ -170,6 +175,13 @@ impl GuardServer {
             Some(judge) => reviewer.with_judge(judge),
             None => reviewer,
         };
+        // Registered even where the task does not run: every series exists from the start.
+        let observed_counters = ObservedCounters::register(&mut metrics);
+        let observed = options.observed.map(|options| (options, observed::queue(&observed_counters)));
+        let reviewer = match &observed {
+            Some((_, (noting, _))) => reviewer.with_observer(noting.clone()),
+            None => reviewer,
+        };
         let limits = options.limits;
         let presented = certificates.presented();
         let health = Arc::new(Health::new(limits.stalled, limits.dead, Arc::clone(&presented)));
@@ -183,7 +195,6 @@ impl GuardServer {
         });
         let ports = Ports::register(&mut metrics);
         log::register(&mut metrics, options.log_lines_dropped);
-        // Registered even where the task does not run: every series exists from the start.
         let heartbeat_counters = HeartbeatCounters::register(&mut metrics);
         let waiver_counters = WaiverReadCounters::register(&mut metrics);
         let protection_counters = ProtectionCounters::register(&mut metrics);
@@ -219,6 +230,8 @@ impl GuardServer {
         });
         let heartbeat =
             options.heartbeat.map(|options| AbortOnDrop(tokio::spawn(heartbeat::run(options, heartbeat_counters))));
+        let observed = observed
+            .map(|(options, (_, queue))| AbortOnDrop(tokio::spawn(observed::run(options, queue, observed_counters))));
         let waivers =
             options.waivers.map(|options| AbortOnDrop(tokio::spawn(waivers::run(options, guards, waiver_counters))));
         let protection =
@@ -240,6 +253,7 @@ impl GuardServer {
             _certificates: certificates,
             _protection: protection,
             _heartbeat: heartbeat,
+            _observed: observed,
             _waivers: waivers,
             _poller: poller,
         })

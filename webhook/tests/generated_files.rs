@@ -14,6 +14,7 @@ use aksarc_shared::rules::catalogue;
 use aksarc_shared::rules::rule::Mode;
 use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::verdict::guard::Settings;
+use aksarc_shared::verdict::observed;
 use aksarc_shared::verdict::report::ToolVersion;
 use aksarc_webhook::config;
 use aksarc_webhook::manifest::{self, ManifestCertificate, ManifestConfig, ManifestOptions};
@@ -52,25 +53,25 @@ fn the_example_is_valid_and_shows_every_field() {
 }
 
 #[test]
-fn the_guards_only_rights_are_its_heartbeat_the_list_of_waivers_its_certificate_and_its_protection() {
+fn the_guards_only_rights_are_its_records_the_list_of_waivers_its_certificate_and_its_protection() {
     let objects = yaml::documents(&deploy("guard.yaml")).unwrap();
     let one = |kind: &str| objects.iter().find(|object| object["kind"] == kind).unwrap();
     let named = |kind: &str, name: &str| {
         let found = objects.iter().find(|object| object["kind"] == kind && object["metadata"]["name"] == name);
         found.unwrap_or_else(|| panic!("no {kind} {name}"))
     };
-    let (account, heartbeat, role, binding) =
-        (one("ServiceAccount"), one("ConfigMap"), one("Role"), one("RoleBinding"));
+    let account = one("ServiceAccount");
     assert_eq!(account["automountServiceAccountToken"], false);
-    assert_eq!(heartbeat["metadata"]["name"], heartbeat::NAME);
-    assert_eq!(heartbeat["data"], Value::Null);
-    let rules = json!([{"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [heartbeat::NAME],
-        "verbs": ["get", "update"]}]);
-    assert_eq!((&role["kind"], &role["rules"]), (&json!("Role"), &rules));
-    assert_eq!(binding["roleRef"]["name"], role["metadata"]["name"]);
     let subject =
         json!([{"kind": "ServiceAccount", "name": account["metadata"]["name"], "namespace": manifest::NAMESPACE}]);
-    assert_eq!(binding["subjects"], subject);
+    for name in [heartbeat::NAME, observed::NAME] {
+        assert_eq!(named("ConfigMap", name)["data"], Value::Null);
+        let (role, binding) = (named("Role", name), named("RoleBinding", name));
+        let rules = json!([{"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [name],
+            "verbs": ["get", "update"]}]);
+        assert_eq!((&role["rules"], &binding["roleRef"]["name"]), (&rules, &role["metadata"]["name"]));
+        assert_eq!(binding["subjects"], subject);
+    }
     let (role, binding) = (one("ClusterRole"), one("ClusterRoleBinding"));
     let rules =
         json!([{"apiGroups": [SUPPORT_WAIVER.group], "resources": [SUPPORT_WAIVER.resource], "verbs": ["list"]}]);
@@ -81,7 +82,7 @@ fn the_guards_only_rights_are_its_heartbeat_the_list_of_waivers_its_certificate_
         json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role["metadata"]["name"]})
     );
     let kinds = objects.iter().map(|object| object["kind"].as_str().unwrap());
-    assert_eq!(kinds.filter(|kind| kind.contains("Role")).count(), 10);
+    assert_eq!(kinds.filter(|kind| kind.contains("Role")).count(), 12);
     // The authority of its certificate, in one Secret, which it may also make; the bundle in one configuration; and what
     // opens that configuration and one namespace.
     let of_secret = json!([{"apiGroups": [""], "resources": ["secrets"], "resourceNames": [own::CERTIFICATES],
@@ -155,6 +156,9 @@ fn the_manifest_is_a_set_of_hardened_objects() {
     let expected = [
         "Namespace",
         "ServiceAccount",
+        "ConfigMap",
+        "Role",
+        "RoleBinding",
         "ConfigMap",
         "Role",
         "RoleBinding",

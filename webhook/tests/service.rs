@@ -16,6 +16,8 @@ mod service_limits;
 #[cfg(test)]
 mod service_log;
 #[cfg(test)]
+mod service_metrics;
+#[cfg(test)]
 mod service_ports;
 #[cfg(test)]
 mod service_protection;

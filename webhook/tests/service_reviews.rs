@@ -1,6 +1,6 @@
 //! Answers to good, bad and hostile reviews.
 
-use crate::support::{Guard, denied_review, node_update, review};
+use crate::support::{Guard, UID, denied_review, node_update, review, unjudged};
 use aksarc_shared::facts::change::Change;
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::k8s::user::User;
@@ -20,7 +20,7 @@ async fn a_denial_has_code_reason_one_line_and_a_cause() {
     assert_eq!(status["code"], 403);
     assert_eq!(status["reason"], "Forbidden");
     let message = status["message"].as_str().unwrap();
-    assert!(message.starts_with("AA201 (policy): ") && message.len() <= 120, "{message}");
+    assert!(message.starts_with("AA201 (policy C13): ") && message.len() <= 120, "{message}");
     let causes = status["details"]["causes"].as_array().unwrap();
     assert_eq!(causes.len(), 1);
     assert_eq!(causes[0]["reason"], "AA201");
@@ -28,7 +28,7 @@ async fn a_denial_has_code_reason_one_line_and_a_cause() {
     let message = causes[0]["message"].as_str().unwrap();
     assert!(message.contains(" (policy says so) - ") && message.contains("kubectl aksarc explain AA201"), "{message}");
     assert!(response["warnings"].is_null());
-    let annotations = json!({"actor": "person", "findings": "AA201=deny", "mode": "enforce"});
+    let annotations = json!({"actor": "person", "findings": "AA201=deny", "mode": "enforce", "review-uid": UID});
     assert_eq!(response["auditAnnotations"], annotations);
     assert_eq!(guard.metric("aksarc_reviews_total", &["deny", "person", "enforce"]), 1);
     assert_eq!(guard.metric("aksarc_findings_total", &["AA201", "deny", "person"]), 1);
@@ -42,7 +42,7 @@ async fn warn_allows_with_a_warning_and_observe_only_records() {
     assert!(response["status"].is_null());
     let warnings = response["warnings"].as_array().unwrap();
     assert_eq!(warnings.len(), 1);
-    assert!(warnings[0].as_str().unwrap().starts_with("AA201 (policy): "));
+    assert!(warnings[0].as_str().unwrap().starts_with("AA201 (policy C13): "));
     assert_eq!(response["auditAnnotations"]["findings"], "AA201=warn");
 
     let guard = Guard::start("observe", |_| ()).await;
@@ -151,7 +151,7 @@ async fn a_review_that_cannot_be_judged_is_allowed_and_counted() {
         let response = guard.client().await.review(&review).await;
         assert_eq!(response["allowed"], true, "{review}");
         assert_eq!(response["uid"], review["request"]["uid"]);
-        assert_eq!(response["auditAnnotations"], json!({"not-evaluated": reason}), "{review}");
+        assert_eq!(response["auditAnnotations"], unjudged(reason), "{review}");
         assert_eq!(guard.metric("aksarc_reviews_not_evaluated_total", &[reason]), before + 1);
     }
 }
@@ -165,7 +165,7 @@ async fn an_unknown_subresource_is_allowed_and_counted() {
         let before = guard.metric("aksarc_reviews_not_evaluated_total", &["subresource"]);
         let response = guard.client().await.review(&review).await;
         assert_eq!(response["allowed"], true);
-        assert_eq!(response["auditAnnotations"], json!({"not-evaluated": "subresource"}), "{subresource}");
+        assert_eq!(response["auditAnnotations"], unjudged("subresource"), "{subresource}");
         assert_eq!(guard.metric("aksarc_reviews_not_evaluated_total", &["subresource"]), before + 1);
     }
     assert_eq!(guard.metric("aksarc_reviews_total", &[]), 0);
@@ -200,7 +200,7 @@ async fn an_object_that_is_no_proper_pod_is_not_denied() {
     {
         let response = guard.client().await.review(bad).await;
         assert_eq!(response["allowed"], true, "{bad}");
-        assert_eq!(response["auditAnnotations"], json!({"not-evaluated": "unreadable"}), "{bad}");
+        assert_eq!(response["auditAnnotations"], unjudged("unreadable"), "{bad}");
         let counted = guard.metric("aksarc_reviews_not_evaluated_total", &["unreadable"]);
         assert_eq!(counted, i64::try_from(count + 1).unwrap(), "{bad}");
     }
@@ -222,8 +222,8 @@ async fn a_part_of_too_many_managed_fields_is_judged_and_denies_nothing() {
     assert_eq!(response["allowed"], false, "{response}");
     let response = guard.client().await.review(&with(denied_review(), 257)).await;
     assert!(allowed_with_a_warning(&response), "{response}");
-    let annotations =
-        json!({"actor": "person", "findings": "AA201=warn", "mode": "enforce", "not-evaluated": "managed-fields"});
+    let annotations = json!({"actor": "person", "findings": "AA201=warn", "mode": "enforce",
+        "not-evaluated": "managed-fields", "review-uid": UID});
     assert_eq!(response["auditAnnotations"], annotations);
     assert_eq!(guard.metric("aksarc_reviews_not_evaluated_total", &["managed-fields"]), 1);
     assert_eq!(guard.metric("aksarc_findings_total", &["AA201", "warn", "person"]), 1);
@@ -234,7 +234,7 @@ async fn a_part_of_too_many_managed_fields_is_judged_and_denies_nothing() {
     flood["request"]["object"]["metadata"]["managedFields"] = entries(800);
     let response = guard.client().await.review(&flood).await;
     assert_eq!(response["allowed"], true);
-    assert_eq!(response["auditAnnotations"], json!({"not-evaluated": "managed-fields"}));
+    assert_eq!(response["auditAnnotations"], unjudged("managed-fields"));
     assert_eq!(guard.metric("aksarc_reviews_not_evaluated_total", &["managed-fields"]), 2);
 
     // A finding that does not depend on them is denied all the same.
@@ -315,7 +315,7 @@ async fn the_weight_of_a_finding_decides_between_denial_warning_and_record() {
     let delete = review(PERSON, "DELETE", ("", "v1", "Node", "nodes"), "", &node, &Value::Null);
     let response = client.review(&delete).await;
     assert_eq!((&response["allowed"], &response["auditAnnotations"]["findings"]), (&json!(true), &json!("AA208=warn")));
-    assert!(response["warnings"][0].as_str().unwrap().starts_with("AA208 (our reading): "));
+    assert!(response["warnings"][0].as_str().unwrap().starts_with("AA208 (our reading of C"));
     let response = client.review(&node_update(PERSON, &json!({}), &json!({"example.com/site": "ams"}))).await;
     assert_eq!((&response["allowed"], &response["warnings"]), (&json!(true), &Value::Null));
     assert_eq!(response["auditAnnotations"]["findings"], "AA205=allow");
@@ -332,7 +332,7 @@ async fn a_panic_while_judging_is_allowed_and_the_next_review_is_answered() {
     for count in [1, 2] {
         let response = client.review(&denied_review()).await;
         assert_eq!(response["allowed"], true);
-        assert_eq!(response["auditAnnotations"], json!({"not-evaluated": "panic"}));
+        assert_eq!(response["auditAnnotations"], unjudged("panic"));
         assert_eq!(guard.metric("aksarc_reviews_not_evaluated_total", &["panic"]), count);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::support::api_server::{ApiServer, not_served, page, status};
-use crate::support::{Client, DEADLINE, Guard, config, denied_review, until};
+use crate::support::{Client, DEADLINE, Guard, UID, config, denied_review, until};
 use aksarc_shared::jiff::{SignedDuration, Timestamp};
 use aksarc_webhook::reload::Poll;
 use aksarc_webhook::waivers::WaiverReadOptions;
@@ -26,7 +26,8 @@ async fn a_waiver_admits_what_it_is_for_until_it_is_deleted() {
     let waived = client.review(&denied_review()).await;
     assert_eq!(waived["allowed"], true);
     assert!(waived["status"].is_null() && waived["warnings"].is_null());
-    let annotations = json!({"actor": "person", "findings": "AA201=waived", "mode": "enforce", "waivers": "w-1"});
+    let annotations = json!({"actor": "person", "findings": "AA201=waived", "mode": "enforce", "waivers": "w-1",
+        "review-uid": UID});
     assert_eq!(waived["auditAnnotations"], annotations);
     // The waiver is for one node, and no other.
     let mut other = denied_review();

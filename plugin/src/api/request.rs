@@ -1,5 +1,5 @@
-//! Requests to the API server: reads, access reviews, rehearsals of writes, and the one write that `report publish`
-//! makes.
+//! Requests to the API server: reads, access reviews, rehearsals of writes, and the writes of `report publish` and
+//! `guard mode`.
 
 use aksarc_shared::k8s::kinds::escaped;
 use http::Method;
@@ -97,7 +97,7 @@ impl ApiRequest {
     /// A write that makes an object what `object` says, by server-side apply: `manager` owns its fields then, also those
     /// that others had written. Sent twice it makes the same object.
     ///
-    /// Only `report publish` calls this: no other command changes anything in a cluster.
+    /// Only `report publish` and `guard mode` call this: no other command changes anything in a cluster.
     pub(crate) fn apply(path: &str, manager: &str, object: &Value) -> Self {
         ApiRequest {
             what: format!("apply {path}"),

@@ -13,16 +13,16 @@ use super::configured::Configured;
 use super::kubectl_flags::{self, KubectlVerb};
 use super::{environment, help};
 use crate::commands::{
-    baseline, completion, config, doctor, dry_run, explain, report, rules, snapshot, support_check, version, versions,
-    waivers,
+    baseline, completion, config, doctor, dry_run, explain, guard, report, rules, snapshot, support_check, version,
+    versions, waivers,
 };
 use crate::screen::status::StatusFile;
 use crate::screen::ui::UiFlags;
 
 /// Is this cluster, or this change, inside Microsoft's published support policy for AKS enabled by Azure Arc?
 ///
-/// The program changes nothing in a cluster, `report publish` aside, and the API server is its only peer. Checks and snapshots send only get
-/// and list requests. A dry run also sends the write that it rehearses, marked dryRun=All, and only to servers that are
+/// The program changes nothing in a cluster, `report publish` and `guard mode` aside, and the API server is its only peer. Checks and
+/// snapshots send only get and list requests. A dry run also sends the write that it rehearses, marked dryRun=All, and only to servers that are
 /// known not to store it. doctor also asks about your rights. Not affiliated with Microsoft: verdicts are a reading of
 /// published texts, not a promise of support.
 #[derive(Debug, Parser)]
@@ -66,6 +66,8 @@ pub enum TopCommand {
     Doctor(Box<doctor::Args>),
     /// Show a rule's page: what it checks, why, and what to do instead
     Explain(explain::Args),
+    /// Show, test and set the guard in a cluster, and explain its denials
+    Guard(guard::Args),
     /// Render a saved result in other formats, without a cluster
     ///
     /// `support-check -o FORMAT` prints the same as `support-check -o json | report - -o FORMAT`, and the exit code is
@@ -260,6 +262,7 @@ impl TopCommand {
             | TopCommand::Config(_)
             | TopCommand::Doctor(_)
             | TopCommand::Explain(_)
+            | TopCommand::Guard(_)
             | TopCommand::Report(_)
             | TopCommand::Rules(_)
             | TopCommand::Snapshot(_)
@@ -275,6 +278,7 @@ impl TopCommand {
             TopCommand::SupportCheck(args) => Some(&args.flags.ui),
             TopCommand::Doctor(args) => Some(&args.flags.ui),
             TopCommand::Report(args) => Some(args.ui()),
+            TopCommand::Guard(args) => Some(args.ui()),
             TopCommand::Snapshot(args) => Some(&args.flags.ui),
             TopCommand::Baseline(args) => Some(args.ui()),
             TopCommand::Waivers(args) => Some(args.ui()),

@@ -317,7 +317,7 @@ Examples:
   kubectl aksarc support-check --baseline edge-01.baseline.json";
 
 const CAPTURE: &str = "\
-Exit codes: 0 all of it was recorded; 5 the baseline is written and lacks something, named on stderr (--allow-incomplete makes
+Exit codes: 0 all of it was recorded; 5 the baseline is written and lacks something, named on stderr (--allow-incomplete makes \
 it 0); 1 or 2 there is no baseline.
 
 Examples:
@@ -327,7 +327,7 @@ Examples:
 const DIFF: &str = "\
 What could not be read is named and never called gone.
 
-Exit codes, as kubectl diff has them: 0 nothing differs; 1 something differs; 5 nothing that was compared differs, and something
+Exit codes, as kubectl diff has them: 0 nothing differs; 1 something differs; 5 nothing that was compared differs, and something \
 could not be read, or was not when the baseline was recorded; 2 there is no result; 130 interrupted.
 
 Examples:

@@ -122,7 +122,12 @@ pub fn from_causes(
             .with(Evidence::seen("denial", "named by the guard in its denial"));
         let platform = lightest(rule, &settings.platforms());
         for finding in merge(rule, platform, vec![draft]) {
-            judged.push(Judged { finding, decision: Decision::Deny, instead: rule.instead });
+            judged.push(Judged {
+                finding,
+                decision: Decision::Deny,
+                in_enforce: Decision::Deny,
+                instead: rule.instead,
+            });
         }
     }
     let mut findings: Vec<Finding> = judged.iter().map(|own| own.finding.clone()).collect();

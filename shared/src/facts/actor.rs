@@ -4,7 +4,8 @@ use crate::data::{Identities, Managers};
 use crate::k8s::user::User;
 
 /// The actor behind a request, as the guard distinguishes them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Actor {
     /// The platform or a person: warned, and denied only where the configuration says so.
     Ambiguous,

@@ -32,6 +32,7 @@ pub use settings::{Preset, Settings, SettingsError};
 pub struct Guard {
     data: Arc<Data>,
     settings: Settings,
+    /// The rules that judge changes, each with what it does in `enforce` at most.
     rules: Vec<(&'static Rule, Mode)>,
 }
 
@@ -43,6 +44,12 @@ impl Guard {
     pub fn new(data: &Data, settings: Settings) -> Result<Self, SettingsError> {
         let mut data = data.on(&settings.platforms());
         settings.actors.check()?;
+        if let Some(contact) = &settings.contact {
+            let is_line = text::line(contact, MAX_CONTACT) == *contact;
+            if contact.trim().is_empty() || !is_line {
+                return Err(SettingsError::Contact);
+            }
+        }
         let one = |name: &Option<String>, prefix: &Option<String>| {
             let given: Vec<&String> = name.iter().chain(prefix).collect();
             given.len() == 1 && !given.iter().any(|text| text.is_empty())
@@ -89,9 +96,6 @@ impl Guard {
             return Err(SettingsError::NeverVoids { codes: never_void, place: settings.place() });
         }
         rules.retain(|(_, mode)| *mode != Mode::Off);
-        for (_, mode) in &mut rules {
-            *mode = (*mode).min(settings.mode.at_most());
-        }
         Ok(Guard { data: Arc::new(data), settings, rules })
     }
 
@@ -168,6 +172,7 @@ impl Guard {
             format!("what the platform or a person could do: {ambiguous}"),
             format!("components and lawful objects of your own: {}", settings.components.len() + settings.lawful.len()),
             format!("waivers: {}, {over} of them over", settings.waivers.len()),
+            format!("where to ask, by denials and warnings: {}", settings.contact.as_deref().unwrap_or("not named")),
         ]
     }
 
@@ -241,11 +246,12 @@ impl Guard {
         let decided = findings.into_iter().zip(warn_at_most).map(|(finding, warn_at_most)| {
             let may_deny = !partly && !warn_at_most && self.denies(actor);
             let allowed = if may_deny { Mode::Deny } else { Mode::Warn };
-            let decision = match finding.waiver {
-                Some(_) => Decision::Allow,
-                None => mode.min(allowed).min(Mode::at_most(finding.consequence)).into(),
+            let most = match finding.waiver {
+                Some(_) => Mode::Record,
+                None => mode.min(allowed).min(Mode::at_most(finding.consequence)),
             };
-            Judged { finding, decision, instead: rule.instead }
+            let decision = most.min(self.settings.mode.at_most()).into();
+            Judged { finding, decision, in_enforce: most.into(), instead: rule.instead }
         });
         decided.collect()
     }
@@ -266,3 +272,5 @@ struct Submission<'s, 'c> {
 
 /// Bytes of a waiver's name in a note.
 const MAX_NAME: usize = 80;
+/// Bytes of the place to ask at: a denial has to stay a line or two of a terminal.
+const MAX_CONTACT: usize = 100;

@@ -266,8 +266,11 @@ impl ControlPlane {
         ]))
     }
 
-    /// The authorizer learns of a binding a moment after it is written.
-    pub(crate) fn await_right(&self, identity: &Identity, right: &Value) -> anyhow::Result<()> {
+    /// Waits until a user has a right: the authorizer learns of a binding a moment after it is written.
+    ///
+    /// # Errors
+    /// The user does not get it in time.
+    pub fn await_right(&self, identity: &Identity, right: &Value) -> anyhow::Result<()> {
         let groups = match identity.credential() {
             Credential::Certificate { group, .. } => group.into_iter().collect(),
             Credential::Token { .. } => Vec::new(),

@@ -35,7 +35,8 @@ pub fn notes(options: &ManifestOptions) -> Vec<String> {
 
 /// A configuration in one line: its mode, its platform, and how many of everything else it has.
 fn summary(settings: &Settings) -> String {
-    let Settings { mode, platform, rules, actors, components, lawful, waivers } = settings;
+    // Where to ask is no matter of what the guard does.
+    let Settings { mode, platform, rules, actors, components, lawful, waivers, contact: _ } = settings;
     let identities = |who: &Matchers| who.users.len() + who.groups.len() + who.credential_ids.len();
     let platform = platform.map_or("no platform", |platform| platform.as_str());
     let counts = [

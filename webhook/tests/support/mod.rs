@@ -350,7 +350,7 @@ pub(crate) fn review(
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
         "request": {
-            "uid": "0df28fbd-5f5f-11e8-bc74-36e6bb280816",
+            "uid": UID,
             "kind": {"group": group, "version": version, "kind": kind},
             "resource": {"group": group, "version": version, "resource": resource},
             "name": name,
@@ -363,6 +363,14 @@ pub(crate) fn review(
             "options": {"apiVersion": "meta.k8s.io/v1", "kind": "UpdateOptions", "fieldManager": "kubectl-label"},
         },
     })
+}
+
+/// The uid of every review.
+pub(crate) const UID: &str = "0df28fbd-5f5f-11e8-bc74-36e6bb280816";
+
+/// The audit annotations of a review that was not judged.
+pub(crate) fn unjudged(reason: &str) -> Value {
+    json!({"not-evaluated": reason, "review-uid": UID})
 }
 
 /// Alice relabels the host name of a node: AA201.

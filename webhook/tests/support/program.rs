@@ -32,7 +32,7 @@ impl Program {
         let child = command()
             .args(["--listen", &review.to_string(), "--admin-listen", &admin.to_string()])
             .args(["--probe-listen", &probe.to_string(), "--linger", "0s"])
-            .args(["--heartbeat", "off", "--cluster-waivers", "off", "--protection", "off"])
+            .args(["--heartbeat", "off", "--observed", "off", "--cluster-waivers", "off", "--protection", "off"])
             .arg("--tls-dir")
             .arg(directory.path())
             .arg("--config")

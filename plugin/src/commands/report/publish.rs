@@ -1,4 +1,4 @@
-//! `report publish`: writes a saved result into its cluster. No other command changes anything in a cluster.
+//! `report publish`: writes a saved result into its cluster. Besides `guard mode`, no other command changes anything in a cluster.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -99,7 +99,7 @@ impl From<RequestError> for NotPublished {
 }
 
 /// Applies an object as the owner of all its fields, also of those that other managers own.
-#[expect(clippy::disallowed_methods, reason = "this is the one command that writes")]
+#[expect(clippy::disallowed_methods, reason = "one of the two commands that write")]
 async fn apply(sender: &Sender, path: &str, object: &Value, what: &str, ui: &Ui) -> Result<(), NotPublished> {
     let request = ApiRequest::apply(path, SOURCE, object).named(format!("publish {what}"));
     let reply = sender.ask(&request).await?;

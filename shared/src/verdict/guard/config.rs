@@ -49,6 +49,10 @@ pub struct GuardConfig {
     /// Findings accepted for a time.
     #[serde(default)]
     pub waivers: Vec<Waiver>,
+    /// Where users ask about a denial or a warning, in one line of at most 100 bytes. Everybody whose change is refused or
+    /// warned of reads it.
+    #[serde(default)]
+    pub contact: Option<String>,
 }
 
 /// The version of the format.
@@ -111,8 +115,9 @@ impl GuardConfig {
             components,
             lawful,
             waivers,
+            contact,
         } = self;
-        Settings { mode, platform, rules, actors, components, lawful, waivers }
+        Settings { mode, platform, rules, actors, components, lawful, waivers, contact }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The judgement of a change, which the guard answers and a dry run shows.
 
 use crate::facts::actor::Actor;
-use crate::finding::Finding;
+use crate::finding::{Basis, Finding};
 use crate::rules::rule::Mode;
 use crate::text;
 use crate::verdict::review::NotEvaluated;
@@ -9,7 +9,8 @@ use crate::verdict::review::NotEvaluated;
 use super::settings::Preset;
 
 /// The decision about a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Decision {
     /// Allowed.
     Allow,
@@ -47,16 +48,25 @@ pub struct Judged {
     pub finding: Finding,
     /// The decision about it.
     pub decision: Decision,
+    /// The decision about it in the preset `enforce`, whatever preset is in force.
+    pub in_enforce: Decision,
     /// The supported way, from the rule.
     pub instead: &'static str,
 }
 
 impl Judged {
-    /// One line for a denial or a warning: code, basis, message and the supported way, in at most `max` bytes without
-    /// control characters. The message is cut first, code and basis never.
+    /// One line for a denial or a warning: code, basis with the clause, message and the supported way, in at most `max` bytes
+    /// without control characters. The message is cut first, code and basis never.
     pub fn line(&self, max: usize) -> String {
         let finding = &self.finding;
-        let head = format!("{} ({}): ", finding.code, finding.basis.word());
+        let word = finding.basis.word();
+        let source = match (finding.basis, finding.clauses.first()) {
+            (Basis::Explicit, Some(clause)) => format!("{word} {clause}"),
+            (Basis::Derived, Some(clause)) => format!("{word} of {clause}"),
+            // Where another page says it, or only experience, no clause is the source.
+            (Basis::Documented(_) | Basis::Operational, _) | (_, None) => word.to_owned(),
+        };
+        let head = format!("{} ({source}): ", finding.code);
         let tail = format!(" - {}", self.instead);
         let room = max.saturating_sub(head.len() + tail.len());
         format!("{head}{}{tail}", text::line(&finding.message, room))

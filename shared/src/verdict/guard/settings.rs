@@ -27,6 +27,8 @@ pub struct Settings {
     pub lawful: Vec<LawfulObject>,
     /// Waivers.
     pub waivers: Vec<Waiver>,
+    /// Where users ask, for denials and warnings.
+    pub contact: Option<String>,
 }
 
 impl Settings {
@@ -105,6 +107,9 @@ pub enum SettingsError {
     /// A component or lawful object with neither or both of `name` and `prefix`, or with an empty one.
     #[error("{0}: exactly one of name and prefix is needed, and it must not be empty")]
     Pattern(String),
+    /// A place to ask at that is empty, too long or more than a line.
+    #[error("contact: one line of at most 100 bytes is needed, such as \"platform team, #aks on chat\"")]
+    Contact,
     /// An identity that others than the platform have too, or that no request comes from.
     #[error(transparent)]
     Matcher(#[from] actor::NoMatcher),
