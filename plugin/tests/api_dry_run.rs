@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use aksarc_shared::data::Platform;
+use aksarc_shared::data::{Platform, embedded};
 use aksarc_shared::finding::Consequence;
 use aksarc_shared::k8s::user::User;
-use aksarc_shared::verdict::guard::{Preset, Settings};
+use aksarc_shared::verdict::guard::{Guard, Preset, Settings};
 use kubectl_aksarc::api::{Connection, SendLimits, Sender};
 use kubectl_aksarc::cli::exit::Failure;
 use kubectl_aksarc::dry_run::edit::{self, Existing, MetadataPlace};
@@ -103,7 +103,8 @@ impl Server {
         let session = Session::new(Sender::new(connection, limits, Progress::silent()));
         let user = User { name: "from-kubeconfig".to_owned(), ..User::default() };
         let context = KubeContext { user, ..KubeContext::default() };
-        let result = run::run(&session, rehearsal, &context).await;
+        let guard = Guard::new(embedded(), rehearsal.settings.clone()).unwrap();
+        let result = run::run(&session, &guard, rehearsal, &context).await;
         for request in self.writes() {
             assert!(request.target.contains("dryRun=All"), "a write without dry run: {request:?}");
             assert!(request.method != "DELETE" || request.body["dryRun"] == json!(["All"]), "{request:?}");

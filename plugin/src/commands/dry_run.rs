@@ -58,9 +58,13 @@ async fn rehearse(args: &Args, common: &CommonFlags, ui: &Ui) -> Result<Plan, Fa
         ("--status-file", common.status_file.as_deref()),
     ])?;
     let mut rehearsal = args.verb.rehearsal(ui).map_err(Failure::input)?;
-    if let Some(path) = common.judging.guard_config.as_deref() {
-        let guard = Guard::new(embedded(), rehearsal.settings.clone());
-        let guard = guard.with_context(|| format!("cannot use {}", path.display())).map_err(Failure::input)?;
+    let config = common.judging.guard_config.as_deref();
+    let guard = Guard::new(embedded(), rehearsal.settings.clone());
+    let mut guard = match config {
+        Some(path) => guard.with_context(|| format!("cannot use {}", path.display())).map_err(Failure::input)?,
+        None => guard.map_err(Failure::input)?,
+    };
+    if let Some(path) = config {
         for note in guard.notes() {
             ui.note(&format!("note: {}: {note}", path.display()));
         }
@@ -73,6 +77,7 @@ async fn rehearse(args: &Args, common: &CommonFlags, ui: &Ui) -> Result<Plan, Fa
         let (found, unreadable) = waivers::from_cluster(&reader, ui).await?;
         warn_of_unreadable(&unreadable, ui);
         let found = keep_valid(&rehearsal.settings.waivers, found, ui);
+        (guard, _) = guard.with_cluster_waivers(found.clone());
         rehearsal.settings.waivers.extend(found);
     }
     let context = KubeContext {
@@ -82,7 +87,7 @@ async fn rehearse(args: &Args, common: &CommonFlags, ui: &Ui) -> Result<Plan, Fa
     };
     let limits = SendLimits::per_request(common.kube.request_timeout.duration());
     let session = Session::new(Sender::new(connection, limits, Progress::new(ui)));
-    let plan = run::run(&session, &rehearsal, &context).await;
+    let plan = run::run(&session, &guard, &rehearsal, &context).await;
     session.sender().progress().clear();
     let mut plan = plan?;
     let pasting = Pasting::new(common.shell).of_cluster(&common.kube);

@@ -27,14 +27,18 @@ use crate::cli::tool;
 
 pub use rehearsal::{KubeContext, NamespaceChoice, Rehearsal, Targets};
 
-/// Runs a rehearsal: discovers, reads, identifies, sends and judges. Results of single objects are in the plan; errors
-/// that concern all objects are failures.
+/// Runs a rehearsal: discovers, reads, identifies, sends, and judges with `guard`, which is made of the rehearsal's
+/// settings. Results of single objects are in the plan; errors that concern all objects are failures.
 ///
 /// # Errors
 /// [`Failure`] when arguments make no sense here, or the server cannot be reached.
-pub async fn run(session: &Session, rehearsal: &Rehearsal, context: &KubeContext) -> Result<Plan, Failure> {
+pub async fn run(
+    session: &Session,
+    guard: &Guard,
+    rehearsal: &Rehearsal,
+    context: &KubeContext,
+) -> Result<Plan, Failure> {
     let discovery = discover(session).await?;
-    let guard = Guard::new(aksarc_shared::data::embedded(), rehearsal.settings.clone()).map_err(Failure::input)?;
     let mut items = items(session, rehearsal, rehearsal.namespace.or(&context.namespace), &discovery).await?;
     if rehearsal.ignore_not_found {
         items.retain(|item| !matches!(item.state, ItemState::Absent(_)));
@@ -48,7 +52,7 @@ pub async fn run(session: &Session, rehearsal: &Rehearsal, context: &KubeContext
     rehearsal.verb.manager().clone_into(&mut user.field_manager);
     let single = items.len() == 1;
     let (documents, discovery, extensions) = (HashMap::new(), &discovery, None);
-    let (guard, user) = (&guard, &user);
+    let user = &user;
     let mut runner =
         Runner { session, gate, rehearsal, guard, user, documents, discovery, extensions, single, rehearsed: 0 };
     let mut changes = Vec::with_capacity(items.len());
