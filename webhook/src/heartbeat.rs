@@ -12,13 +12,12 @@ use aksarc_shared::facts::heartbeat::life::{Beat, Sight, SteadyClock};
 use aksarc_shared::facts::heartbeat::{KEY, NAME, NAMESPACE, Record};
 use aksarc_shared::jiff::{SignedDuration, Timestamp};
 use http::StatusCode;
-use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use serde_json::{Map, Value};
 use tokio::time::sleep;
 
 use crate::api::{Access, ApiAnswer, ApiConnection, ApiError, jitter};
-use crate::metrics::{Metrics, by};
+use crate::metrics::{Metrics, OutcomeCounters};
 
 /// How the heartbeat is kept.
 #[derive(Clone, Debug)]
@@ -168,18 +167,18 @@ impl BeatOutcome {
 /// Counters of beats.
 #[derive(Debug)]
 pub(crate) struct HeartbeatCounters {
-    /// One for each word of an outcome.
-    attempts: Vec<Counter>,
+    attempts: OutcomeCounters,
     last_seen: Gauge,
 }
 
 impl HeartbeatCounters {
     pub(crate) fn register(metrics: &mut Metrics) -> Self {
         HeartbeatCounters {
-            attempts: metrics.counters(
+            attempts: OutcomeCounters::register(
+                metrics,
                 "heartbeat_attempts",
                 "Attempts to note that the cluster runs, by outcome",
-                &by("outcome", &BeatOutcome::WORDS),
+                &BeatOutcome::WORDS,
             ),
             last_seen: metrics.gauge(
                 "heartbeat_last_seen_timestamp_seconds",
@@ -189,10 +188,7 @@ impl HeartbeatCounters {
     }
 
     fn count(&self, outcome: &BeatOutcome) {
-        let place = BeatOutcome::WORDS.iter().position(|word| *word == outcome.word());
-        if let Some(counter) = place.and_then(|place| self.attempts.get(place)) {
-            counter.inc();
-        }
+        self.attempts.count(outcome.word());
         if let Some(seen) = outcome.seen() {
             self.last_seen.set(seen.as_second());
         }

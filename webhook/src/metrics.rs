@@ -5,6 +5,7 @@
 //! request path only ever adds to an atomic.
 
 mod histogram;
+mod outcomes;
 mod plain_text;
 mod process;
 
@@ -17,6 +18,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry, Unit};
 
 pub(crate) use histogram::Histogram;
+pub(crate) use outcomes::OutcomeCounters;
 
 /// The series of one server. Each module registers its own and keeps the handles that it counts with.
 #[derive(Debug)]

@@ -19,7 +19,7 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::time::{Instant, sleep_until};
 
 use crate::api::{Access, ApiAnswer, ApiConnection, ApiError, jitter};
-use crate::metrics::{Metrics, by};
+use crate::metrics::{Metrics, OutcomeCounters};
 
 /// How what was observed is written.
 #[derive(Clone, Debug)]
@@ -154,18 +154,18 @@ impl WriteOutcome {
 /// Counters of what was observed.
 #[derive(Debug)]
 pub(crate) struct ObservedCounters {
-    /// One for each word of an outcome.
-    writes: Vec<Counter>,
+    writes: OutcomeCounters,
     lost: Counter,
 }
 
 impl ObservedCounters {
     pub(crate) fn register(metrics: &mut Metrics) -> Self {
         ObservedCounters {
-            writes: metrics.counters(
+            writes: OutcomeCounters::register(
+                metrics,
                 "observed_writes",
                 "Attempts to write down who would have been denied or warned of, by outcome",
-                &by("outcome", &WriteOutcome::WORDS),
+                &WriteOutcome::WORDS,
             ),
             lost: metrics.counter(
                 "observed_lost",
@@ -175,10 +175,7 @@ impl ObservedCounters {
     }
 
     fn count(&self, outcome: &WriteOutcome) {
-        let place = WriteOutcome::WORDS.iter().position(|word| *word == outcome.word());
-        if let Some(counter) = place.and_then(|place| self.writes.get(place)) {
-            counter.inc();
-        }
+        self.writes.count(outcome.word());
     }
 }
 

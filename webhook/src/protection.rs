@@ -12,14 +12,13 @@ use std::time::Duration;
 
 use aksarc_shared::data::own::{CONFIGURATION, NAMESPACE, OPEN};
 use http::StatusCode;
-use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use crate::api::{Access, Api, ApiAnswer, ApiConnection, ApiError, jitter};
 use crate::manifest::protection::{NAMESPACE_POLICY, POLICY};
-use crate::metrics::{Metrics, by};
+use crate::metrics::{Metrics, OutcomeCounters, by};
 
 /// How the protection is looked after.
 #[derive(Clone, Debug)]
@@ -258,8 +257,7 @@ impl ProtectedObject {
 /// The series of the protection.
 #[derive(Debug)]
 pub(crate) struct ProtectionCounters {
-    /// One for each word of an outcome.
-    looks: Vec<Counter>,
+    looks: OutcomeCounters,
     /// One for each object.
     objects: Vec<ObjectSeries>,
 }
@@ -284,20 +282,18 @@ impl ProtectionCounters {
             &objects,
         );
         ProtectionCounters {
-            looks: metrics.counters(
+            looks: OutcomeCounters::register(
+                metrics,
                 "protection_looks",
                 "Looks at the protection of the guard's webhook configuration and namespace, by outcome",
-                &by("outcome", &LookOutcome::WORDS),
+                &LookOutcome::WORDS,
             ),
             objects: open.into_iter().zip(armed).map(|(open, armed)| ObjectSeries { open, armed }).collect(),
         }
     }
 
     fn looked(&self, outcome: &LookOutcome) {
-        let place = LookOutcome::WORDS.iter().position(|word| *word == outcome.word());
-        if let Some(counter) = place.and_then(|place| self.looks.get(place)) {
-            counter.inc();
-        }
+        self.looks.count(outcome.word());
     }
 }
 

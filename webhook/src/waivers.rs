@@ -16,14 +16,13 @@ use std::time::Duration;
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::people::waiver::{Objects, SUPPORT_WAIVER};
 use http::StatusCode;
-use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::api::{Access, ApiAnswer, ApiConnection, ApiError, jitter};
 use crate::guards::{ClusterWaiverCounts, ClusterWaivers, Guards};
-use crate::metrics::{Metrics, by};
+use crate::metrics::{Metrics, OutcomeCounters};
 
 /// How the cluster's waivers are read.
 #[derive(Clone, Debug)]
@@ -165,18 +164,18 @@ impl From<ApiError> for WaiverReadError {
 /// Counters of readings.
 #[derive(Debug)]
 pub(crate) struct WaiverReadCounters {
-    /// One for each word of an outcome.
-    reads: Vec<Counter>,
+    reads: OutcomeCounters,
     last_read: Gauge,
 }
 
 impl WaiverReadCounters {
     pub(crate) fn register(metrics: &mut Metrics) -> Self {
         WaiverReadCounters {
-            reads: metrics.counters(
+            reads: OutcomeCounters::register(
+                metrics,
                 "cluster_waiver_reads",
                 "Attempts to read the waivers that the cluster keeps, by outcome",
-                &by("outcome", &WaiverReadOutcome::WORDS),
+                &WaiverReadOutcome::WORDS,
             ),
             last_read: metrics.gauge(
                 "cluster_waivers_last_read_timestamp_seconds",
@@ -186,10 +185,7 @@ impl WaiverReadCounters {
     }
 
     fn count(&self, outcome: &WaiverReadOutcome) {
-        let place = WaiverReadOutcome::WORDS.iter().position(|word| *word == outcome.word());
-        if let Some(counter) = place.and_then(|place| self.reads.get(place)) {
-            counter.inc();
-        }
+        self.reads.count(outcome.word());
         if !matches!(outcome, WaiverReadOutcome::Failed(_)) {
             self.last_read.set(Timestamp::now().as_second());
         }

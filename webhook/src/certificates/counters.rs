@@ -1,18 +1,16 @@
 //! The series of the guard's own certificates.
 
 use aksarc_shared::jiff::Timestamp;
-use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 
 use super::outcome::PassOutcome;
 use super::record::TrustStep;
-use crate::metrics::{Metrics, by};
+use crate::metrics::{Metrics, OutcomeCounters, by};
 
 /// The series of the guard's own certificates.
 #[derive(Debug)]
 pub(crate) struct CertificateCounters {
-    /// One for each word of an outcome.
-    passes: Vec<Counter>,
+    passes: OutcomeCounters,
     /// One for each word of a step.
     steps: Vec<Gauge>,
     authority_end: Gauge,
@@ -24,10 +22,11 @@ pub(crate) struct CertificateCounters {
 impl CertificateCounters {
     pub(crate) fn register(metrics: &mut Metrics, leaf_end: Gauge) -> Self {
         CertificateCounters {
-            passes: metrics.counters(
+            passes: OutcomeCounters::register(
+                metrics,
                 "certificate_passes",
                 "Looks at the guard's own certificates and at what API servers trust, by outcome",
-                &by("outcome", &PassOutcome::WORDS),
+                &PassOutcome::WORDS,
             ),
             steps: metrics.gauges(
                 "certificate_authority_step_info",
@@ -51,10 +50,7 @@ impl CertificateCounters {
     }
 
     pub(super) fn passed(&self, outcome: PassOutcome) {
-        let place = PassOutcome::WORDS.iter().position(|word| *word == outcome.word());
-        if let Some(counter) = place.and_then(|place| self.passes.get(place)) {
-            counter.inc();
-        }
+        self.passes.count(outcome.word());
     }
 
     pub(super) fn step(&self, step: &TrustStep) {
