@@ -31,11 +31,11 @@ const LISTED: Listed<'static> = Listed {
         },
         Excepted {
             command: "helm install guard deploy/chart --set image.registry=REGISTRY --set image.tag=TAG",
-            reason: "its policies refuse commands further down; e2e_chart installs the chart",
+            reason: "its policies refuse commands further down",
         },
         Excepted {
             command: "helm upgrade guard deploy/chart --reuse-values --set config.mode=warn --set config.platform=azure-local",
-            reason: "its hooks need pods that run; e2e_chart upgrades the chart",
+            reason: "its hooks need pods that run",
         },
         Excepted {
             command: "helm uninstall guard",

@@ -1,4 +1,5 @@
 //! The parts of a pod that values of the chart hold, in Kubernetes' own words.
+#![expect(clippy::struct_field_names, reason = "fields have the names that Kubernetes gave them")]
 
 use std::collections::BTreeMap;
 
@@ -8,17 +9,17 @@ use serde::Serialize;
 /// Memory and CPU of a container.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub(super) struct Resources {
+pub(super) struct PodResources {
     /// The most that it may use. The memory is enough for two reviews of the largest objects at once; more of them wait.
     limits: BTreeMap<String, Quantity>,
     /// What is set aside for it.
     requests: BTreeMap<String, Quantity>,
 }
 
-impl Default for Resources {
+impl Default for PodResources {
     fn default() -> Self {
         let quantity = |name: &str, text: &str| (name.to_owned(), Quantity(text.to_owned()));
-        Resources {
+        PodResources {
             limits: BTreeMap::from([quantity("memory", "128Mi")]),
             requests: BTreeMap::from([quantity("cpu", "20m"), quantity("memory", "32Mi")]),
         }
@@ -108,15 +109,15 @@ struct NodeSelector {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 struct NodeTerm {
     /// Requirements of labels.
-    match_expressions: Vec<Requirement>,
+    match_expressions: Vec<LabelRequirement>,
     /// Requirements of fields.
-    match_fields: Vec<Requirement>,
+    match_fields: Vec<LabelRequirement>,
 }
 
 /// A requirement of a label or field.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct Requirement {
+struct LabelRequirement {
     /// Its key.
     key: String,
     /// `In`, `NotIn`, `Exists`, `DoesNotExist`, `Gt` or `Lt`.
@@ -151,9 +152,9 @@ struct PreferredPods {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 struct PodTerm {
     /// Labels of the pods.
-    label_selector: LabelSelector,
+    label_selector: PodSelector,
     /// Labels of the pods' namespaces.
-    namespace_selector: LabelSelector,
+    namespace_selector: PodSelector,
     /// Names of the pods' namespaces.
     namespaces: Vec<String>,
     /// The label of nodes whose value is the same for all that are beside each other.
@@ -163,9 +164,9 @@ struct PodTerm {
 /// Labels that objects have to have.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct LabelSelector {
+struct PodSelector {
     /// Requirements.
-    match_expressions: Vec<Requirement>,
+    match_expressions: Vec<LabelRequirement>,
     /// Labels with their values.
     match_labels: BTreeMap<String, String>,
 }

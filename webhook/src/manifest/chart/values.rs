@@ -1,6 +1,7 @@
 //! The values of the Helm chart: the type from which values.yaml and its schema are made.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use aksarc_shared::verdict::guard::GuardConfig;
 use schemars::JsonSchema;
@@ -8,7 +9,7 @@ use schemars::generate::SchemaSettings;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::pods::{Affinity, Resources, Toleration};
+use super::pods::{Affinity, PodResources, Toleration};
 use super::pretty;
 
 /// The values of the chart.
@@ -72,10 +73,10 @@ pub struct ChartValues {
     /// Whether to protect the guard's objects by policies; `auto` from Kubernetes 1.30 on.
     protection: TriState,
     /// The number of pods.
-    replicas: Replicas,
+    replicas: ReplicaCount,
     /// Memory and CPU of each pod of the guard. Without a limit of the CPU, which would delay answers until changes go
     /// through unjudged.
-    resources: Resources,
+    resources: PodResources,
     /// Whether to have the Prometheus operator scrape the guard; `auto` where the resource ServiceMonitor exists.
     service_monitor: TriState,
     /// Taints of nodes that pods tolerate.
@@ -85,11 +86,11 @@ pub struct ChartValues {
 /// A number of pods, two unless set.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(transparent)]
-struct Replicas(u32);
+struct ReplicaCount(u32);
 
-impl Default for Replicas {
+impl Default for ReplicaCount {
     fn default() -> Self {
-        Replicas(2)
+        ReplicaCount(2)
     }
 }
 
@@ -311,16 +312,19 @@ fn print(out: &mut String, root: &Value, schema: &Value, values: &Value, depth: 
         let description = field.get("description").and_then(Value::as_str).unwrap_or_default();
         out.push('\n');
         for line in wrapped(description, WIDTH - indent.len()) {
-            out.push_str(&format!("{indent}# {line}\n"));
+            // Writing to a string does not fail.
+            let _ = writeln!(out, "{indent}# {line}");
         }
         match value.as_object() {
             Some(inner) if !inner.is_empty() => {
-                out.push_str(&format!("{indent}{name}:"));
+                let _ = write!(out, "{indent}{name}:");
                 let mut fields = String::new();
                 print(&mut fields, root, resolved(root, field), value, depth + 1);
                 out.push_str(&fields);
             }
-            _ => out.push_str(&format!("{indent}{name}: {value}\n")),
+            _ => {
+                let _ = writeln!(out, "{indent}{name}: {value}");
+            }
         }
     }
 }
