@@ -20,7 +20,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::api::{Access, ApiAnswer, ApiConnection, ApiError, jitter};
+use crate::api::{Access, Api, ApiAnswer, ApiError, jitter};
 use crate::guards::{ClusterWaiverCounts, ClusterWaivers, Guards};
 use crate::metrics::{Metrics, OutcomeCounters};
 
@@ -46,11 +46,11 @@ impl WaiverReadOptions {
 pub(crate) async fn run(options: WaiverReadOptions, guards: Arc<Guards>, counters: WaiverReadCounters) {
     let WaiverReadOptions { access, every, keep } = options;
     let kept = WaiverFeed(guards);
-    let mut connection = ApiConnection::new(access);
+    let api = Api::new(access);
     let (mut trouble, mut last) = (None, Instant::now());
     loop {
         // The first list is read at once: until then a change is refused although it is waived.
-        let outcome = match timeout(LIST_TIMEOUT, list(&mut connection)).await {
+        let outcome = match timeout(LIST_TIMEOUT, list(&api)).await {
             Ok(Ok(found)) => kept.take(found).await,
             Ok(Err(failure)) => WaiverReadOutcome::Failed(failure),
             Err(_) => WaiverReadOutcome::Failed(WaiverReadError::new(
@@ -243,8 +243,7 @@ impl Drop for WaiverFeed {
     }
 }
 
-async fn list(connection: &mut ApiConnection) -> Result<Option<ClusterWaivers>, WaiverReadError> {
-    let api = connection.api().await?;
+async fn list(api: &Api) -> Result<Option<ClusterWaivers>, WaiverReadError> {
     let (mut objects, mut size, mut token) = (Objects::default(), 0, None);
     loop {
         let answer = api.get(&SUPPORT_WAIVER.page_path(None, PAGE, token.as_deref())).await?;

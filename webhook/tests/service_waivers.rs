@@ -1,11 +1,13 @@
 //! The cluster's waivers: which of them count, and for how long when they cannot be read.
 
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use crate::support::api_server::{ApiServer, not_served, page, status};
+use crate::support::api_server::{ApiServer, kubeconfig, not_served, page, status};
 use crate::support::{Client, DEADLINE, Guard, UID, config, denied_review, until};
 use aksarc_shared::jiff::{SignedDuration, Timestamp};
+use aksarc_webhook::api::Access;
 use aksarc_webhook::reload::Poll;
 use aksarc_webhook::waivers::WaiverReadOptions;
 use http::StatusCode;
@@ -192,11 +194,9 @@ async fn reviews_are_answered_even_where_the_api_server_does_not_answer() {
     assert_eq!(hanging.metric(READS, &[]), 0);
 
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let client = kube::Client::try_from(kube::Config::new(format!("http://{address}").parse().unwrap())).unwrap();
-    for (word, access) in [
-        ("unreachable", aksarc_webhook::api::Access::Given(client)),
-        ("no_access", aksarc_webhook::api::Access::Kubeconfig("/nonexistent/kubeconfig".into())),
-    ] {
+    let closed = kubeconfig(address);
+    for (word, file) in [("unreachable", closed.path()), ("no_access", Path::new("/nonexistent/kubeconfig"))] {
+        let access = Access::Kubeconfig(file.to_owned());
         let options = WaiverReadOptions { every: OFTEN, ..WaiverReadOptions::new(access) };
         let guard = Guard::start("enforce", |all| all.waivers = Some(options)).await;
         reads(&guard, word, 2).await;
