@@ -61,7 +61,7 @@ pub fn page(rule: &Rule, data: &Data, look: Look, extent: Extent, name: &str) ->
     page.text("  ", rule.summary);
     page.line("");
     facts(&mut page, rule, extent);
-    let sections = sections(rule.page);
+    let sections = sections(rule.page());
     let section = |heading: &str| sections.iter().find(|(own, _)| *own == heading).map_or("", |(_, text)| *text);
     // A reader who looks a rule up has its finding on the screen and wants it gone: the way out comes first.
     for heading in ["Instead", "Why it matters"] {
@@ -164,7 +164,7 @@ fn facts(page: &mut RulePage, rule: &Rule, extent: Extent) {
         })
         .chain(rule.probes.iter().map(|probe| probe.path().unwrap_or("the server's certificate").to_owned()))
         .collect();
-    let judges_states = rule.state.per_object.is_some() || rule.state.per_cluster.is_some();
+    let judges_states = rule.state().per_object.is_some() || rule.state().per_cluster.is_some();
     let reads = match (reads.is_empty(), judges_states) {
         (false, _) => reads.join(", "),
         (true, true) => "the server's version".to_owned(),

@@ -30,13 +30,14 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Off,
     instead: "finish the upgrade: no part more than three minors behind",
-    page: include_str!("aa103.md"),
-    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck =
+    StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None };
 
 /// Notes the image tag of each mirror pod and `DaemonSet` that is released with Kubernetes.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {

@@ -33,13 +33,14 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Off,
     instead: "repair by upgrade, or ask Microsoft Support",
-    page: include_str!("aa304.md"),
-    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck =
+    StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None };
 
 /// The component with a kind, namespace and name, if this rule covers it. A failing component is an observation,
 /// however little is known of it; but inferred components are left out, and so are Arc extensions, which come and go as

@@ -37,13 +37,14 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Off,
     instead: "upgrade the cluster: it replaces the nodes",
-    page: include_str!("aa404.md"),
-    state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: Some(deadlines) },
     change: None,
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck =
+    StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: Some(deadlines) };
 
 /// The verdict on the age of node images. Upgrades replace nodes, so the age of the Node object is the age of its
 /// image.

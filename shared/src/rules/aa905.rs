@@ -31,13 +31,13 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Off,
     instead: "spread the work over several clusters",
-    page: include_str!("aa905.md"),
-    state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck = StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None };
 
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let Some(limits) = context.data.limits.iter().find(|limits| limits.platform == context.platform) else {

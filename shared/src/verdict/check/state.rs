@@ -216,7 +216,7 @@ impl<'d> Check<'d> {
         let seen = derive::seen(object, change.kind, self.data);
         let noted = self.params.rules.iter().filter_map(|rule| {
             let across = || rule.manifests.across().map(|across| across.note);
-            let note = if rule.manifests.as_state() { rule.state.per_object } else { across() };
+            let note = if rule.manifests.as_state() { rule.state().per_object } else { across() };
             let mut notes = Notes::default();
             note?(&seen, &mut notes);
             Some((rule.code, notes))
