@@ -34,7 +34,8 @@ fn pages() -> Result<String, Box<dyn Error>> {
     let mut table = String::from("static PAGES: &[(&str, &str)] = &[\n");
     for path in files {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().to_uppercase();
-        writeln!(table, "    ({name:?}, include_str!({:?})),", fs::canonicalize(&path)?)?;
+        let path = fs::canonicalize(&path)?.display().to_string();
+        writeln!(table, "    ({name:?}, include_str!({path:?})),")?;
     }
     table.push_str("];\n");
     Ok(table)

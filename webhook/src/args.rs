@@ -151,7 +151,8 @@ struct ServeArgs {
     /// Both times, for tests.
     #[arg(long, hide = true, value_name = "DURATION", value_parser = duration)]
     protection_every: Option<Duration>,
-    /// How to reach the API server for all of these; without it as the pod's service account.
+    /// How to reach the API server for all of these; without it as the pod's service account. It holds a token or a
+    /// certificate: programs that get one are not run, and proxies not used.
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
     /// The form of the log, which goes to standard error; lines that cannot be written are dropped and counted.
