@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use crate::api::{Access, Api, ApiAnswer, ApiError, jitter};
+use crate::log::LoggedFailure;
 use crate::manifest::protection::{NAMESPACE_POLICY, POLICY};
 use crate::metrics::{Metrics, OutcomeCounters, by};
 
@@ -77,7 +78,7 @@ struct WatchedObject {
     /// Whether the policy refused what it has to; `None` before the first try.
     armed: Option<bool>,
     tried: Option<Instant>,
-    trouble: Option<LookTrouble>,
+    logged: LoggedFailure<LookTrouble>,
 }
 
 /// What this replica knows of an object that is open.
@@ -129,7 +130,7 @@ impl LookOutcome {
 
 impl WatchedObject {
     fn new(object: ProtectedObject) -> Self {
-        WatchedObject { object, opening: None, armed: None, tried: None, trouble: None }
+        WatchedObject { object, opening: None, armed: None, tried: None, logged: LoggedFailure::default() }
     }
 
     /// One look: reads the object, closes it where it has been open for long enough, and tries the policy where that is
@@ -193,12 +194,12 @@ impl WatchedObject {
         }
     }
 
-    /// Logs what was closed, a failure once, and the first success after it.
+    /// Logs what was closed, and what keeps the object from being looked after.
     fn tell(&mut self, outcome: &LookOutcome) {
         let (kind, name) = (self.object.kind, self.object.name);
         match outcome {
             LookOutcome::Failed(what, why) => {
-                if self.trouble.replace(*what) != Some(*what) {
+                if self.logged.is_new(*what) {
                     tracing::warn!(kind, name, error = why, "the protection of the object cannot be looked after");
                 }
                 return;
@@ -206,7 +207,7 @@ impl WatchedObject {
             LookOutcome::Closed(reason) => tracing::info!(kind, name, reason, "closed what was open for a change"),
             LookOutcome::Open | LookOutcome::Shut => {}
         }
-        if self.trouble.take().is_some() {
+        if self.logged.ends() {
             tracing::info!(kind, name, "the protection of the object is looked after again");
         }
     }
