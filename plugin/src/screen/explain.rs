@@ -1,6 +1,7 @@
 //! A rule's page, below a summary of the rule's declaration.
 
 use aksarc_shared::data::known_issues::KnownIssue;
+use aksarc_shared::data::tables;
 use aksarc_shared::data::{ClauseText, Data, Document, Platform};
 use aksarc_shared::k8s::certificate;
 use aksarc_shared::rules::catalogue::Deciders;
@@ -85,7 +86,7 @@ pub fn page(rule: &Rule, data: &Data, look: Look, extent: Extent, name: &str) ->
     if extent != Extent::Short {
         page.markdown(section("Source"));
     }
-    known_issues(&mut page, rule, data);
+    known_issues(&mut page, rule);
     let examples = section(EXAMPLES);
     if extent == Extent::Examples {
         page.line("");
@@ -265,9 +266,9 @@ pub fn documents(rule: &Rule) -> Vec<&'static Document> {
 }
 
 /// Known issues that can cause a finding without anybody having changed anything.
-fn known_issues(page: &mut RulePage, rule: &Rule, data: &Data) {
+fn known_issues(page: &mut RulePage, rule: &Rule) {
     let own = |issue: &&KnownIssue| issue.rules.iter().any(|code| code == rule.code.as_str());
-    let issues: Vec<&KnownIssue> = data.known_issues.iter().filter(own).collect();
+    let issues: Vec<&KnownIssue> = tables::known_issues().iter().filter(own).collect();
     if issues.is_empty() {
         return;
     }

@@ -1,6 +1,7 @@
 //! AA103: parts of Kubernetes are further apart in version than Kubernetes supports.
 
 use crate::data::lifecycle::Skew;
+use crate::data::tables;
 use crate::data::{Data, Platform, Versioned};
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
@@ -75,7 +76,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         return Verdict::Unknown("the API server's version is not known".to_owned());
     };
     let unseen = context.unread(&[&kinds::POD]).is_some();
-    let skew = &context.data.lifecycle.skew;
+    let skew = &tables::lifecycle().skew;
     let drafts = parts.iter().filter_map(|part| {
         let allowed = part.role.behind(part.version, skew);
         let wrong = match behind(newest, part.version) {

@@ -6,6 +6,7 @@ use jiff::civil::Date;
 
 use crate::data::Platform;
 use crate::data::lifecycle::Host;
+use crate::data::tables;
 use crate::facts::inventory::Inventory;
 use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::rules::rule::{Context, Due, Grounds, ManifestUse, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};
@@ -91,7 +92,7 @@ fn deadlines(_: &Inventory, context: &Context<'_>) -> Vec<Due> {
 
 /// The rows of the host's release, or of every release of the platform where none is given.
 fn possible<'d>(context: &Context<'d>) -> Result<Vec<&'d Host>, String> {
-    let lifecycle = &context.data.lifecycle;
+    let lifecycle = tables::lifecycle();
     let platform = context.platform;
     let Some(release) = context.release else { return Ok(lifecycle.hosts_of(platform).collect()) };
     match lifecycle.host(release) {

@@ -1,6 +1,7 @@
 //! AA410: the container runtime of nodes is not one the platform's policy names.
 
 use crate::data::Platform;
+use crate::data::tables;
 use crate::facts::inventory::Inventory;
 use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
@@ -36,7 +37,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         Ok(pools) => pools,
         Err(why) => return Verdict::Unknown(why),
     };
-    let lifecycle = &context.data.lifecycle;
+    let lifecycle = tables::lifecycle();
     let named: Vec<&str> =
         lifecycle.runtimes.iter().filter(|row| row.platform == context.platform).map(|row| &*row.runtime).collect();
     let mut expected = named.clone();

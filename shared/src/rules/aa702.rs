@@ -1,6 +1,7 @@
 //! AA702: an alpha API of Kubernetes is in use.
 
 use crate::command::Command;
+use crate::data::tables;
 use crate::data::{Data, Platform};
 use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::Inventory;
@@ -136,7 +137,7 @@ struct NoWriter(String);
 struct Used(String);
 
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
-    let alpha = &context.data.alpha;
+    let alpha = tables::alpha();
     let served = match inventory.probe(Probe::ApiGroups).map(api_groups) {
         Ok(Some(served)) => served,
         Ok(None) => return Verdict::Unknown("the answer to /apis is no list of API groups".to_owned()),
