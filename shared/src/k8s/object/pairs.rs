@@ -45,17 +45,18 @@ impl<'a> Pairs<'a> {
         Pairs::new(self.pairs.iter().filter(|(key, _)| wanted(key)).cloned().collect())
     }
 
-    pub(super) fn scan(json: &'a str) -> Option<Self> {
-        if json == "null" {
-            return Some(Pairs::default());
+    /// Reads the pairs at the beginning of `rest`, or `null`, and returns their length. `None` leaves them to the parser.
+    pub(super) fn scan(rest: &'a str) -> Option<(Self, usize)> {
+        if rest.starts_with("null") {
+            return Some((Pairs::default(), "null".len()));
         }
         let mut pairs = Vec::with_capacity(16);
-        scan::members(json, |key, rest| {
+        let length = scan::members(rest, |key, rest| {
             let value = scan::value(rest, None)?;
             pairs.push((Text::from(key), scan::text(value)?));
             Some(value.len())
         })?;
-        Some(Pairs::new(pairs))
+        Some((Pairs::new(pairs), length))
     }
 }
 
@@ -126,7 +127,7 @@ mod tests {
     fn every_key_of_few_and_of_many_is_found_and_no_other() {
         for count in [0, 1, FEW, FEW + 1, 300] {
             let own: Vec<String> = (0..count).map(|n| format!(r#""k{n}":"v{n}""#)).collect();
-            let pairs = Pairs::scan(&format!("{{{}}}", own.join(",")).leak()[..]).unwrap();
+            let (pairs, _) = Pairs::scan(&format!("{{{}}}", own.join(",")).leak()[..]).unwrap();
             for n in 0..count {
                 assert_eq!(pairs.get(&format!("k{n}")), Some(&*format!("v{n}")), "of {count}");
             }
@@ -141,7 +142,7 @@ mod tests {
         for count in [1, 40] {
             let many = (0..count).map(|n| format!(r#""k{n}":"","#)).collect::<Vec<_>>().concat();
             let json = format!(r#"{{"twice":"a",{many}"twice":"b"}}"#);
-            assert_eq!(Pairs::scan(&json).unwrap().get("twice"), Some("a"));
+            assert_eq!(Pairs::scan(&json).unwrap().0.get("twice"), Some("a"));
         }
     }
 }
