@@ -10,13 +10,15 @@ use crate::k8s::text::Text;
 /// Labels or annotations, in the order of the document.
 #[derive(Clone, Debug, Default)]
 pub struct Pairs<'a> {
+    /// The text of all pairs, where they were read without a parser.
+    raw: Option<&'a str>,
     pairs: Vec<(Text<'a>, Text<'a>)>,
     index: PairIndex,
 }
 
 impl<'a> Pairs<'a> {
     fn new(pairs: Vec<(Text<'a>, Text<'a>)>) -> Self {
-        Pairs { pairs, index: PairIndex::default() }
+        Pairs { raw: None, pairs, index: PairIndex::default() }
     }
 
     /// The value of `key`, exactly as spelled.
@@ -46,9 +48,14 @@ impl<'a> Pairs<'a> {
     }
 
     /// Reads the pairs at the beginning of `rest`, or `null`, and returns their length. `None` leaves them to the parser.
-    pub(super) fn scan(rest: &'a str) -> Option<(Self, usize)> {
+    /// `twin` are pairs whose text these may repeat.
+    pub(super) fn scan(rest: &'a str, twin: Option<&Pairs<'a>>) -> Option<(Self, usize)> {
         if rest.starts_with("null") {
             return Some((Pairs::default(), "null".len()));
+        }
+        let repeated = twin.and_then(|twin| Some((twin, twin.raw?))).filter(|(_, raw)| scan::repeats(rest, raw));
+        if let Some((twin, raw)) = repeated {
+            return Some((twin.clone(), raw.len()));
         }
         let mut pairs = Vec::with_capacity(16);
         let length = scan::members(rest, |key, rest| {
@@ -56,13 +63,14 @@ impl<'a> Pairs<'a> {
             pairs.push((Text::from(key), scan::text(value)?));
             Some(value.len())
         })?;
-        Some((Pairs::new(pairs), length))
+        Some((Pairs { raw: rest.get(..length), ..Pairs::new(pairs) }, length))
     }
 }
 
 impl PartialEq for Pairs<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.pairs == other.pairs
+        let same_text = self.raw.is_some() && self.raw == other.raw;
+        same_text || self.pairs == other.pairs
     }
 }
 
@@ -127,7 +135,7 @@ mod tests {
     fn every_key_of_few_and_of_many_is_found_and_no_other() {
         for count in [0, 1, FEW, FEW + 1, 300] {
             let own: Vec<String> = (0..count).map(|n| format!(r#""k{n}":"v{n}""#)).collect();
-            let (pairs, _) = Pairs::scan(&format!("{{{}}}", own.join(",")).leak()[..]).unwrap();
+            let (pairs, _) = Pairs::scan(&format!("{{{}}}", own.join(",")).leak()[..], None).unwrap();
             for n in 0..count {
                 assert_eq!(pairs.get(&format!("k{n}")), Some(&*format!("v{n}")), "of {count}");
             }
@@ -142,7 +150,7 @@ mod tests {
         for count in [1, 40] {
             let many = (0..count).map(|n| format!(r#""k{n}":"","#)).collect::<Vec<_>>().concat();
             let json = format!(r#"{{"twice":"a",{many}"twice":"b"}}"#);
-            assert_eq!(Pairs::scan(&json).unwrap().0.get("twice"), Some("a"));
+            assert_eq!(Pairs::scan(&json, None).unwrap().0.get("twice"), Some("a"));
         }
     }
 }

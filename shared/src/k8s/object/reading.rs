@@ -49,9 +49,14 @@ impl<'a> Meta<'a> {
         let mut meta = Meta::default();
         let length = scan::members(rest, |key, rest| {
             match key {
-                "labels" | "annotations" => {
-                    let (pairs, length) = Pairs::scan(rest)?;
-                    *(if key == "labels" { &mut meta.labels } else { &mut meta.annotations }) = pairs;
+                "labels" => {
+                    let (pairs, length) = Pairs::scan(rest, twin.map(|twin| &twin.labels))?;
+                    meta.labels = pairs;
+                    return Some(length);
+                }
+                "annotations" => {
+                    let (pairs, length) = Pairs::scan(rest, twin.map(|twin| &twin.annotations))?;
+                    meta.annotations = pairs;
                     return Some(length);
                 }
                 "managedFields" => return meta.scan_managed(rest, twin),
