@@ -8,8 +8,11 @@
 //! within one run says something. Many short rounds of both alternate, so that a busy machine makes both dearer, and the
 //! median of the rounds' ratios counts.
 
+// What prop_cost judges too.
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "the objects are our own")]
 #[path = "../cost/objects.rs"]
 mod objects;
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "the objects are our own")]
 #[path = "../cost/reviews.rs"]
 mod reviews;
 
@@ -112,20 +115,20 @@ async fn measure(reviews: usize) -> anyhow::Result<Value> {
     });
     fs::write(directory.join("config.yaml"), config.to_string())?;
     let guard = Server::start_guard(directory).await?;
-    let mut bars = Bars::default();
+    let mut limits = Limits::default();
 
     let idle = guard.resident()?;
-    let rows = cases(&bare, &guard, directory, &mut bars).await?;
+    let rows = cases(&bare, &guard, directory, &mut limits).await?;
     let after = memory(&guard, directory, reviews).await?;
     let mut out = io::stdout();
     writeln!(out, "resident memory of the guard: {} idle, {} after {reviews} further reviews", mib(idle), mib(after))?;
-    bars.hold("idle memory", idle <= MOST_IDLE);
-    bars.hold("memory after all reviews", after <= MOST_AFTER);
+    limits.hold("idle memory", idle <= MOST_IDLE);
+    limits.hold("memory after all reviews", after <= MOST_AFTER);
 
     let worst = worst::of_each(&WORST)?;
     for row in &worst {
         writeln!(out, "dearest of {:>8} bytes: {:>9.0} µs, {}", row.bytes, row.time.as_secs_f64() * 1e6, row.what)?;
-        bars.hold("the dearest review", row.time <= MOST_WORST);
+        limits.hold("the dearest review", row.time <= MOST_WORST);
     }
     let worst: Vec<Value> = worst
         .iter()
@@ -138,21 +141,21 @@ async fn measure(reviews: usize) -> anyhow::Result<Value> {
         "a label of a node through an API server, median: {:.2} ms asking nobody, {:.2} ms the bare responder, {:.2} ms the guard",
         patches.none, patches.bare, patches.guard
     )?;
-    bars.hold("a patch", patches.guard - patches.bare <= MOST_WAIT);
+    limits.hold("a patch", patches.guard - patches.bare <= MOST_WAIT);
     Ok(json!({
         "reviews": rows, "idleBytes": idle, "afterBytes": after, "reviewsForMemory": reviews, "dearest": worst,
         "patchMilliseconds": {"nobody": patches.none, "bare": patches.bare, "guard": patches.guard},
-        "past": bars.past,
+        "past": limits.past,
     }))
 }
 
-/// The bars that were passed.
+/// The limits that were passed.
 #[derive(Default)]
-struct Bars {
+struct Limits {
     past: Vec<String>,
 }
 
-impl Bars {
+impl Limits {
     fn hold(&mut self, what: &str, is_held: bool) {
         if !is_held {
             self.past.push(what.to_owned());
@@ -161,7 +164,7 @@ impl Bars {
 }
 
 /// Measures every case and prints a table.
-async fn cases(bare: &Server, guard: &Server, directory: &Path, bars: &mut Bars) -> anyhow::Result<Vec<Value>> {
+async fn cases(bare: &Server, guard: &Server, directory: &Path, limits: &mut Limits) -> anyhow::Result<Vec<Value>> {
     let mut out = io::stdout();
     writeln!(out, "{:>20}  {:>12}  {:>12}  {:>6}  {:>6}", "review", "bare CPU", "guard CPU", "ratio", "most")?;
     let mut rows = Vec::new();
@@ -184,7 +187,7 @@ async fn cases(bare: &Server, guard: &Server, directory: &Path, bars: &mut Bars)
         let ratio = median(pairs.iter().map(|pair| pair.1 / pair.0).collect());
         let bar = most.map_or_else(String::new, |most| most.to_string());
         writeln!(out, "{name:>20}  {bare:>9.1} µs  {guard:>9.1} µs  {ratio:>6.2}  {bar:>6}")?;
-        bars.hold(name, most.is_none_or(|most| ratio <= most));
+        limits.hold(name, most.is_none_or(|most| ratio <= most));
         rows.push(json!({"review": name, "bytes": body.len(), "connections": connections, "bareMicroseconds": bare, "guardMicroseconds": guard, "ratio": ratio}));
     }
     Ok(rows)

@@ -107,7 +107,7 @@ pub struct NodeInfo<'a> {
 }
 
 /// One taint of a node.
-#[derive(Clone, Debug, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 pub struct Taint<'a> {
     /// Key.
     #[serde(borrow)]

@@ -12,39 +12,39 @@ use crate::k8s::text::Text;
 pub struct Pairs<'a> {
     /// The text of all pairs, where they were read without a parser.
     raw: Option<&'a str>,
-    pairs: Vec<(Text<'a>, Text<'a>)>,
+    rows: Vec<(Text<'a>, Text<'a>)>,
     index: PairIndex,
 }
 
 impl<'a> Pairs<'a> {
-    fn new(pairs: Vec<(Text<'a>, Text<'a>)>) -> Self {
-        Pairs { raw: None, pairs, index: PairIndex::default() }
+    fn new(rows: Vec<(Text<'a>, Text<'a>)>) -> Self {
+        Pairs { raw: None, rows, index: PairIndex::default() }
     }
 
     /// The value of `key`, exactly as spelled.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.index.find(&self.pairs, key).map(|(_, value)| &**value)
+        self.index.find(&self.rows, key).map(|(_, value)| &**value)
     }
 
     /// Keys and values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.pairs.iter().map(|(k, v)| (&**k, &**v))
+        self.rows.iter().map(|(k, v)| (&**k, &**v))
     }
 
     /// The keys.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.pairs.iter().map(|(k, _)| &**k)
+        self.rows.iter().map(|(k, _)| &**k)
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.pairs.is_empty()
+        self.rows.is_empty()
     }
 
     /// The pairs whose key satisfies `wanted`.
     #[must_use]
     pub fn only(&self, wanted: impl Fn(&str) -> bool) -> Self {
-        Pairs::new(self.pairs.iter().filter(|(key, _)| wanted(key)).cloned().collect())
+        Pairs::new(self.rows.iter().filter(|(key, _)| wanted(key)).cloned().collect())
     }
 
     /// Reads the pairs at the beginning of `rest`, or `null`, and returns their length. `None` leaves them to the parser.
@@ -70,7 +70,7 @@ impl<'a> Pairs<'a> {
 impl PartialEq for Pairs<'_> {
     fn eq(&self, other: &Self) -> bool {
         let same_text = self.raw.is_some() && self.raw == other.raw;
-        same_text || self.pairs == other.pairs
+        same_text || self.rows == other.rows
     }
 }
 
