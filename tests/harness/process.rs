@@ -1,6 +1,6 @@
 //! Child processes that end with the test, however it ends.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
@@ -16,6 +16,8 @@ use anyhow::{Context, bail};
 #[derive(Debug)]
 pub(crate) struct Supervised {
     name: &'static str,
+    program: PathBuf,
+    arguments: Vec<OsString>,
     watchdog: Mutex<Child>,
     pid: u32,
     log: PathBuf,
@@ -29,12 +31,13 @@ impl Supervised {
         arguments: impl IntoIterator<Item = A>,
         log: PathBuf,
     ) -> anyhow::Result<Self> {
+        let arguments: Vec<OsString> = arguments.into_iter().map(|argument| argument.as_ref().to_owned()).collect();
         let mut watchdog = Command::new("/bin/sh")
             .arg("-c")
             .arg(WATCHDOG)
             .arg("watchdog")
             .arg(program)
-            .args(arguments)
+            .args(&arguments)
             .env("AKSARC_LOG", &log)
             // A proxy of the developer's has no business between processes on loopback.
             .env("NO_PROXY", "127.0.0.1,localhost")
@@ -53,7 +56,14 @@ impl Supervised {
             bail!("the watchdog of {name} did not say which process it started: {line:?}");
         };
         let watchdog = Mutex::new(watchdog);
-        Ok(Self { name, watchdog, pid, log })
+        Ok(Self { name, program: program.to_owned(), arguments, watchdog, pid, log })
+    }
+
+    /// Ends it at once, and starts it again with the same arguments and the same log.
+    pub(crate) fn restart(&mut self) -> anyhow::Result<()> {
+        self.end();
+        *self = Self::start(self.name, &self.program, &self.arguments, self.log.clone())?;
+        Ok(())
     }
 
     pub(crate) fn name(&self) -> &'static str {
@@ -76,6 +86,13 @@ impl Supervised {
         )
     }
 
+    fn end(&self) {
+        let mut watchdog = self.watchdog();
+        drop(watchdog.stdin.take());
+        // An error means that it is gone already, which is all we want.
+        let _ = watchdog.wait();
+    }
+
     fn watchdog(&self) -> MutexGuard<'_, Child> {
         self.watchdog.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -88,10 +105,7 @@ impl Supervised {
 
 impl Drop for Supervised {
     fn drop(&mut self) {
-        let mut watchdog = self.watchdog();
-        drop(watchdog.stdin.take());
-        // An error means that it is gone already, which is all we want.
-        let _ = watchdog.wait();
+        self.end();
     }
 }
 
