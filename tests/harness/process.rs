@@ -1,5 +1,6 @@
 //! Child processes that end with the test, however it ends.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -31,16 +32,40 @@ impl Supervised {
         arguments: impl IntoIterator<Item = A>,
         log: PathBuf,
     ) -> anyhow::Result<Self> {
+        let mut watchdog = Command::new("/bin/sh");
+        // A proxy of the developer's has no business between processes on loopback.
+        watchdog.env("NO_PROXY", "127.0.0.1,localhost");
+        Self::watched(watchdog, name, program, arguments, log)
+    }
+
+    /// As [`Supervised::start`], with `environment` and nothing of this process' own.
+    pub(crate) fn start_with<A: AsRef<OsStr>>(
+        name: &'static str,
+        program: &Path,
+        arguments: impl IntoIterator<Item = A>,
+        environment: &BTreeMap<String, String>,
+        log: PathBuf,
+    ) -> anyhow::Result<Self> {
+        let mut watchdog = Command::new("/bin/sh");
+        watchdog.env_clear().envs(environment);
+        Self::watched(watchdog, name, program, arguments, log)
+    }
+
+    fn watched<A: AsRef<OsStr>>(
+        mut watchdog: Command,
+        name: &'static str,
+        program: &Path,
+        arguments: impl IntoIterator<Item = A>,
+        log: PathBuf,
+    ) -> anyhow::Result<Self> {
         let arguments: Vec<OsString> = arguments.into_iter().map(|argument| argument.as_ref().to_owned()).collect();
-        let mut watchdog = Command::new("/bin/sh")
+        let mut watchdog = watchdog
             .arg("-c")
             .arg(WATCHDOG)
             .arg("watchdog")
             .arg(program)
             .args(&arguments)
             .env("AKSARC_LOG", &log)
-            // A proxy of the developer's has no business between processes on loopback.
-            .env("NO_PROXY", "127.0.0.1,localhost")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -59,7 +84,7 @@ impl Supervised {
         Ok(Self { name, program: program.to_owned(), arguments, watchdog, pid, log })
     }
 
-    /// Ends it at once, and starts it again with the same arguments and the same log.
+    /// Ends one that [`Supervised::start`] has started, and starts it again with the same arguments and the same log.
     pub(crate) fn restart(&mut self) -> anyhow::Result<()> {
         self.end();
         *self = Self::start(self.name, &self.program, &self.arguments, self.log.clone())?;
