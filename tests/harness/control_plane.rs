@@ -1,6 +1,7 @@
 //! One control plane: its start, access to it, and its end.
 
 mod access;
+mod joining;
 mod keys;
 mod programs;
 
@@ -24,6 +25,7 @@ use crate::pki::Pki;
 use crate::process::{self, Supervised};
 use crate::wait;
 
+pub use programs::PlayedKubelets;
 use programs::{ApiServer, encryption, start_api_server, start_etcd, start_key_provider};
 
 /// A running control plane: etcd, kube-apiserver and what the [`Builder`] added.
@@ -55,6 +57,7 @@ pub struct Builder {
     controllers: bool,
     kwok: bool,
     key_provider: bool,
+    node_grace: Option<Duration>,
     api_server_flags: Vec<String>,
 }
 
@@ -70,6 +73,14 @@ impl Builder {
     #[must_use]
     pub fn kwok(mut self) -> Self {
         self.kwok = true;
+        self
+    }
+
+    /// The controllers give a silent node up after `grace`: for tests that play kubelets by
+    /// [`ControlPlane::play_kubelets`].
+    #[must_use]
+    pub fn node_grace(mut self, grace: Duration) -> Self {
+        self.node_grace = Some(grace);
         self
     }
 
@@ -133,7 +144,14 @@ impl ControlPlane {
     }
 
     pub fn builder(kubernetes: Kubernetes) -> Builder {
-        Builder { kubernetes, controllers: false, kwok: false, key_provider: false, api_server_flags: Vec::new() }
+        Builder {
+            kubernetes,
+            controllers: false,
+            kwok: false,
+            key_provider: false,
+            node_grace: None,
+            api_server_flags: Vec::new(),
+        }
     }
 
     pub fn kubernetes(&self) -> Kubernetes {
