@@ -22,6 +22,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::api::{Access, ApiAnswer, ApiConnection, ApiError, jitter};
 use crate::guards::{ClusterWaiverCounts, ClusterWaivers, Guards};
+use crate::log::LoggedFailure;
 use crate::metrics::{Metrics, OutcomeCounters};
 
 /// How the cluster's waivers are read.
@@ -47,7 +48,7 @@ pub(crate) async fn run(options: WaiverReadOptions, guards: Arc<Guards>, counter
     let WaiverReadOptions { access, every, keep } = options;
     let kept = WaiverFeed(guards);
     let mut connection = ApiConnection::new(access);
-    let (mut trouble, mut last) = (None, Instant::now());
+    let (mut logged, mut last) = (LoggedFailure::default(), Instant::now());
     loop {
         // The first list is read at once: until then a change is refused although it is waived.
         let outcome = match timeout(LIST_TIMEOUT, list(&mut connection)).await {
@@ -59,7 +60,7 @@ pub(crate) async fn run(options: WaiverReadOptions, guards: Arc<Guards>, counter
             )),
         };
         counters.count(&outcome);
-        log_change(&mut trouble, &outcome);
+        log_change(&mut logged, &outcome);
         if !matches!(outcome, WaiverReadOutcome::Failed(_)) {
             last = Instant::now();
         } else if last.elapsed() >= keep && kept.forget() {
@@ -192,20 +193,19 @@ impl WaiverReadCounters {
     }
 }
 
-/// Logs a failure once, and the first success after it. A missing resource is no failure.
-fn log_change(trouble: &mut Option<WaiverReadTrouble>, outcome: &WaiverReadOutcome) {
+/// Logs how a reading ended. A missing resource is no failure.
+fn log_change(logged: &mut LoggedFailure<WaiverReadTrouble>, outcome: &WaiverReadOutcome) {
     match outcome {
-        WaiverReadOutcome::Failed(failure) if *trouble != Some(failure.trouble) => {
+        WaiverReadOutcome::Failed(failure) if logged.is_new(failure.trouble) => {
             let error = &*failure.why;
             tracing::warn!(
                 error,
                 "the cluster's waivers cannot be read; those of the configuration count all the same"
             );
-            *trouble = Some(failure.trouble);
         }
         WaiverReadOutcome::Failed(_) => {}
         WaiverReadOutcome::Absent | WaiverReadOutcome::Read => {
-            if trouble.take().is_some() {
+            if logged.ends() {
                 tracing::info!("the cluster's waivers are read again");
             }
         }

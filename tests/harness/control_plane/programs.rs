@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 
 use super::access::{certificate_user, write_kubeconfig};
-use super::{Builder, ControlPlane};
+use super::{Builder, ControlPlane, Pods};
 use crate::audit;
 use crate::binaries::{MODULES, Tool};
 use crate::client::Http;
@@ -27,7 +27,7 @@ impl ControlPlane {
             added.push(self.start_controller_manager(wanted)?);
             added.push(self.start_scheduler()?);
         }
-        if wanted.kwok {
+        if wanted.pods == Pods::Played {
             added.push(self.start_kwok("--manage-all-nodes=true".into(), LEASE, "kwok.log")?);
         }
         self.processes.splice(0..0, added);
@@ -66,7 +66,7 @@ impl ControlPlane {
         if let Some(grace) = wanted.node_grace {
             flags.push(flag("--node-monitor-grace-period=", format!("{}s", grace.as_secs())));
             flags.push("--node-monitor-period=1s".into());
-        } else if !wanted.kwok {
+        } else if wanted.pods != Pods::Played {
             // Nobody plays the kubelets, so a node's status stays as it was written.
             flags.push("--node-monitor-grace-period=24h".into());
         }
@@ -195,8 +195,6 @@ pub(super) fn start_api_server(
             "--service-cluster-ip-range=10.96.0.0/16".into(),
             "--authorization-mode=Node,RBAC".into(),
             "--enable-admission-plugins=NodeRestriction".into(),
-            // It would mount tokens into pods, which waits for a controller we may not run.
-            "--disable-admission-plugins=ServiceAccount".into(),
             "--endpoint-reconciler-type=none".into(),
             // A webhook's Service of type ExternalName leads to loopback: the name is resolved by
             // the API server itself, as long as it does not route to endpoints.
@@ -205,6 +203,10 @@ pub(super) fn start_api_server(
             flag("--audit-policy-file=", &policy),
             flag("--audit-log-path=", root.join("audit.log")),
         ];
+        if wanted.pods != Pods::Run {
+            // It would mount tokens into pods, which waits for a controller we may not run.
+            flags.push("--disable-admission-plugins=ServiceAccount".into());
+        }
         flags.extend(wanted.api_server_flags.iter().map(OsString::from));
         let log = root.join("kube-apiserver.log");
         let process = Supervised::start("kube-apiserver", &program, flags, log)?;
