@@ -13,6 +13,7 @@ mod platform {
     pub(crate) mod path;
     pub(crate) mod products;
     pub(crate) mod ran;
+    pub(crate) mod releases;
     pub(crate) mod row;
     pub(crate) mod stage;
     pub(crate) mod table;
@@ -30,7 +31,7 @@ use platform::products::Product;
 use platform::row::{Area, folder, read};
 use platform::stage::Stage;
 use platform::table::{Section, document};
-use platform::{ran, watch};
+use platform::{ran, releases, watch};
 
 #[test]
 fn the_platform_is_neither_denied_nor_warned_of() {
@@ -47,6 +48,7 @@ fn the_platform_is_neither_denied_nor_warned_of() {
     // The cluster comes to be under the guard's eyes, so that what people then change has the platform's marks.
     let mut sections = vec![stage.play(&control_plane), stage.play(&nodes)];
     sections.push(ran::section(&stage));
+    sections.push(releases::section(&stage));
     sections.push(stage.play(&arc));
     for area in [&agents, &gitops] {
         sections.push(stage.play(area));
@@ -55,7 +57,7 @@ fn the_platform_is_neither_denied_nor_warned_of() {
     sections.extend(stage.play_products(&products));
     sections.push(stage.play(&people));
 
-    sections.push(ran::arc_removes_itself(&stage));
+    sections.push(releases::arc_removes_itself(&stage));
 
     let kept = watch::Kept::now(&stage.cluster);
     stage.check(kept.failed == 0, || format!("went on without the guard, or conditions failed: {kept:?}"));
