@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use aksarc_tests::{Answer, Http, PatchKind};
+use aksarc_tests::{Answer, Http, PatchKind, wait};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::LIMIT;
 use super::path::Paths;
 
 /// A file of rows about one part of the platform.
@@ -46,10 +47,27 @@ pub(crate) struct Row {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
 pub(crate) enum Recorded {
-    Apply { apply: Value },
-    Create { create: Value, at: Option<String> },
-    Delete { delete: String },
-    Patch { patch: String, kind: Option<String>, body: Value },
+    Apply {
+        apply: Value,
+    },
+    Create {
+        create: Value,
+        at: Option<String>,
+    },
+    Delete {
+        delete: String,
+    },
+    Patch {
+        patch: String,
+        kind: Option<String>,
+        body: Value,
+    },
+    /// The taints of a node, with one more, or without those of a key: as programs write them, who read the node first.
+    Taint {
+        taint: String,
+        add: Option<Value>,
+        remove: Option<String>,
+    },
 }
 
 /// A request with its path, and the operation as admission calls it.
@@ -94,6 +112,21 @@ impl Recorded {
                 };
                 let answer = client.patch(&with(patch), kind, body).unwrap();
                 Sent { path: patch.clone(), operation: "UPDATE", answer }
+            }
+            Recorded::Taint { taint, add, remove } => {
+                let path = format!("/api/v1/nodes/{taint}");
+                let written = wait::until(&format!("the taints of {taint} to be written"), LIMIT, || {
+                    let node =
+                        client.get(&path).and_then(|answer| answer.object()).map_err(|error| format!("{error:#}"))?;
+                    let mut taints = node["spec"]["taints"].as_array().cloned().unwrap_or_default();
+                    taints.retain(|one| remove.as_deref() != one["key"].as_str());
+                    taints.extend(add.clone());
+                    let version = &node["metadata"]["resourceVersion"];
+                    let change = json!({"metadata": {"resourceVersion": version}, "spec": {"taints": taints}});
+                    let answer = client.patch(&with(&path), PatchKind::Merge, &change).unwrap();
+                    if answer.code == 409 { Err(answer.body) } else { Ok(answer) }
+                });
+                Sent { path, operation: "UPDATE", answer: written.unwrap() }
             }
             Recorded::Delete { delete } => {
                 let answer = client.delete(&with(delete)).unwrap();
