@@ -57,7 +57,7 @@ use std::path::{Path, PathBuf};
 pub use audit::AuditEvent;
 pub use binaries::Kubernetes;
 pub use client::{Answer, Http, PatchKind};
-pub use control_plane::{Builder, ControlPlane};
+pub use control_plane::{Builder, ControlPlane, PlayedKubelets};
 pub use identity::Identity;
 pub use kubectl::Finished;
 pub use shared::{Lease, Shared};
