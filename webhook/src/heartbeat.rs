@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 use tokio::time::sleep;
 
 use crate::api::{Access, ApiAnswer, ApiConnection, ApiError, jitter};
+use crate::log::LoggedFailure;
 use crate::metrics::{Metrics, OutcomeCounters};
 
 /// How the heartbeat is kept.
@@ -80,13 +81,13 @@ pub(crate) async fn run(options: HeartbeatOptions, counters: HeartbeatCounters) 
         started: Instant::now(),
         life: SteadyClock::default(),
     };
-    let mut trouble = None;
+    let mut logged = LoggedFailure::default();
     // Spreads the requests of replicas that start together.
     sleep(jitter(START_SPREAD.min(every / 10))).await;
     loop {
         let outcome = keeper.beat().await;
         counters.count(&outcome);
-        log_change(&mut trouble, &outcome);
+        log_change(&mut logged, &outcome);
         let pause = match outcome {
             BeatOutcome::Written(_) | BeatOutcome::Held => every,
             BeatOutcome::Recent(_, due) => due,
@@ -195,17 +196,15 @@ impl HeartbeatCounters {
     }
 }
 
-/// Logs a failure once, and the first success after it.
-fn log_change(trouble: &mut Option<BeatTrouble>, outcome: &BeatOutcome) {
+fn log_change(logged: &mut LoggedFailure<BeatTrouble>, outcome: &BeatOutcome) {
     match outcome {
-        BeatOutcome::Failed(what, why) if *trouble != Some(*what) => {
+        BeatOutcome::Failed(what, why) if logged.is_new(*what) => {
             tracing::warn!(error = why, "the heartbeat cannot be written; reviews are answered all the same");
-            *trouble = Some(*what);
         }
         BeatOutcome::Failed(..) => {}
         BeatOutcome::Held => tracing::debug!("the heartbeat waits until the API server's clock was steady for a while"),
         BeatOutcome::Written(_) | BeatOutcome::Recent(..) => {
-            if trouble.take().is_some() {
+            if logged.ends() {
                 tracing::info!("the heartbeat is written again");
             }
         }

@@ -31,6 +31,28 @@ pub(crate) enum LogFormat {
     Text,
 }
 
+/// The failure that a task in the background logged last. One that lasts is logged once, and so is its end.
+#[derive(Debug)]
+pub(crate) struct LoggedFailure<T>(Option<T>);
+
+impl<T> Default for LoggedFailure<T> {
+    fn default() -> Self {
+        LoggedFailure(None)
+    }
+}
+
+impl<T: Copy + PartialEq> LoggedFailure<T> {
+    /// Notes a failure. Returns whether it has to be logged, because the last attempt did not fail in this way.
+    pub(crate) fn is_new(&mut self, failure: T) -> bool {
+        self.0.replace(failure) != Some(failure)
+    }
+
+    /// Notes a success. Returns whether it has to be logged, because the last attempt failed.
+    pub(crate) fn ends(&mut self) -> bool {
+        self.0.take().is_some()
+    }
+}
+
 /// Registers the count of dropped lines, which began before there was a server.
 pub(crate) fn register(metrics: &mut Metrics, dropped: Counter) {
     metrics.add("log_lines_dropped", "Lines of the log that could not be written, or not soon enough", dropped);

@@ -19,6 +19,7 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::time::{Instant, sleep_until};
 
 use crate::api::{Access, ApiAnswer, ApiConnection, ApiError, jitter};
+use crate::log::LoggedFailure;
 use crate::metrics::{Metrics, OutcomeCounters};
 
 /// How what was observed is written.
@@ -83,7 +84,7 @@ pub(crate) async fn run(
 ) {
     let ObservedOptions { access, every } = options;
     let mut keeper = ObservedKeeper { connection: ApiConnection::new(access), fresh: ObservedRecord::default() };
-    let mut trouble = None;
+    let mut logged = LoggedFailure::default();
     loop {
         let Some((who, seen)) = queue.recv().await else { return };
         keeper.fresh.add(who, seen);
@@ -101,7 +102,7 @@ pub(crate) async fn run(
         while !keeper.fresh.is_empty() {
             let outcome = keeper.write().await;
             counters.count(&outcome);
-            log_change(&mut trouble, &outcome);
+            log_change(&mut logged, &outcome);
             if matches!(outcome, WriteOutcome::Written) {
                 break;
             }
@@ -179,16 +180,14 @@ impl ObservedCounters {
     }
 }
 
-/// Logs a failure once, and the first success after it.
-fn log_change(trouble: &mut Option<WriteTrouble>, outcome: &WriteOutcome) {
+fn log_change(logged: &mut LoggedFailure<WriteTrouble>, outcome: &WriteOutcome) {
     match outcome {
-        WriteOutcome::Failed(what, why) if *trouble != Some(*what) => {
+        WriteOutcome::Failed(what, why) if logged.is_new(*what) => {
             tracing::warn!(error = why, "what was observed cannot be written; reviews are answered all the same");
-            *trouble = Some(*what);
         }
         WriteOutcome::Failed(..) => {}
         WriteOutcome::Written => {
-            if trouble.take().is_some() {
+            if logged.ends() {
                 tracing::info!("what was observed is written again");
             }
         }

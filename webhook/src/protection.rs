@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use crate::api::{Access, Api, ApiAnswer, ApiConnection, ApiError, jitter};
+use crate::log::LoggedFailure;
 use crate::manifest::protection::{NAMESPACE_POLICY, POLICY};
 use crate::metrics::{Metrics, OutcomeCounters, by};
 
@@ -80,7 +81,7 @@ struct WatchedObject {
     /// Whether the policy refused what it has to; `None` before the first try.
     armed: Option<bool>,
     tried: Option<Instant>,
-    trouble: Option<LookTrouble>,
+    logged: LoggedFailure<LookTrouble>,
 }
 
 /// What this replica knows of an object that is open.
@@ -132,7 +133,7 @@ impl LookOutcome {
 
 impl WatchedObject {
     fn new(object: ProtectedObject) -> Self {
-        WatchedObject { object, opening: None, armed: None, tried: None, trouble: None }
+        WatchedObject { object, opening: None, armed: None, tried: None, logged: LoggedFailure::default() }
     }
 
     /// One look: reads the object, closes it where it has been open for long enough, and tries the policy where that is
@@ -196,12 +197,12 @@ impl WatchedObject {
         }
     }
 
-    /// Logs what was closed, a failure once, and the first success after it.
+    /// Logs what was closed, and what keeps the object from being looked after.
     fn tell(&mut self, outcome: &LookOutcome) {
         let (kind, name) = (self.object.kind, self.object.name);
         match outcome {
             LookOutcome::Failed(what, why) => {
-                if self.trouble.replace(*what) != Some(*what) {
+                if self.logged.is_new(*what) {
                     tracing::warn!(kind, name, error = why, "the protection of the object cannot be looked after");
                 }
                 return;
@@ -209,7 +210,7 @@ impl WatchedObject {
             LookOutcome::Closed(reason) => tracing::info!(kind, name, reason, "closed what was open for a change"),
             LookOutcome::Open | LookOutcome::Shut => {}
         }
-        if self.trouble.take().is_some() {
+        if self.logged.ends() {
             tracing::info!(kind, name, "the protection of the object is looked after again");
         }
     }

@@ -27,6 +27,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::api::{Access, ApiAnswer, ApiConnection, ApiError, jitter};
 use crate::guards::{ClusterWaiverCounts, ClusterWaivers, Guards};
+use crate::log::LoggedFailure;
 use crate::metrics::{Metrics, OutcomeCounters};
 use status::StoredWaiver;
 
@@ -53,7 +54,8 @@ pub(crate) async fn run(options: WaiverReadOptions, guards: Arc<Guards>, counter
     let WaiverReadOptions { access, every, keep } = options;
     let kept = WaiverFeed(guards);
     let mut connection = ApiConnection::new(access);
-    let (mut trouble, mut last, mut written) = (None, Instant::now(), Ok(()));
+    let (mut logged, mut last) = (LoggedFailure::default(), Instant::now());
+    let mut unwritten = LoggedFailure::default();
     loop {
         let mut stored = Vec::new();
         // The first list is read at once: until then a change is refused although it is waived.
@@ -66,7 +68,7 @@ pub(crate) async fn run(options: WaiverReadOptions, guards: Arc<Guards>, counter
             )),
         };
         counters.count(&outcome);
-        log_change(&mut trouble, &outcome);
+        log_change(&mut logged, &outcome);
         if !matches!(outcome, WaiverReadOutcome::Failed(_)) {
             last = Instant::now();
         } else if last.elapsed() >= keep && kept.forget() {
@@ -77,13 +79,15 @@ pub(crate) async fn run(options: WaiverReadOptions, guards: Arc<Guards>, counter
         if matches!(outcome, WaiverReadOutcome::Read)
             && let Ok(api) = connection.api().await
         {
-            let now = status::write(&api, &stored, &kept.0.ignored()).await;
-            if let Err(error) = &now
-                && now != written
-            {
-                tracing::warn!(error, "the status of SupportWaivers cannot be written; they count all the same");
+            match status::write(&api, &stored, &kept.0.ignored()).await {
+                Ok(()) => {
+                    unwritten.ends();
+                }
+                Err(error) if unwritten.is_new(()) => {
+                    tracing::warn!(error, "the status of SupportWaivers cannot be written; they count all the same");
+                }
+                Err(_) => {}
             }
-            written = now;
         }
         sleep(every + jitter(every / 10)).await;
     }
@@ -210,20 +214,19 @@ impl WaiverReadCounters {
     }
 }
 
-/// Logs a failure once, and the first success after it. A missing resource is no failure.
-fn log_change(trouble: &mut Option<WaiverReadTrouble>, outcome: &WaiverReadOutcome) {
+/// Logs how a reading ended. A missing resource is no failure.
+fn log_change(logged: &mut LoggedFailure<WaiverReadTrouble>, outcome: &WaiverReadOutcome) {
     match outcome {
-        WaiverReadOutcome::Failed(failure) if *trouble != Some(failure.trouble) => {
+        WaiverReadOutcome::Failed(failure) if logged.is_new(failure.trouble) => {
             let error = &*failure.why;
             tracing::warn!(
                 error,
                 "the cluster's waivers cannot be read; those of the configuration count all the same"
             );
-            *trouble = Some(failure.trouble);
         }
         WaiverReadOutcome::Failed(_) => {}
         WaiverReadOutcome::Absent | WaiverReadOutcome::Read => {
-            if trouble.take().is_some() {
+            if logged.ends() {
                 tracing::info!("the cluster's waivers are read again");
             }
         }

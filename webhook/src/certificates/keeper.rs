@@ -21,6 +21,7 @@ use super::outcome::PassOutcome;
 use super::record::{CertificateRecord, CertificateRecordError, TrustStep};
 use super::sight::StepSight;
 use crate::api::{Api, ApiAnswer, ApiConnection, ApiError, jitter};
+use crate::log::LoggedFailure;
 use crate::presented::PresentedCertificate;
 
 /// Looks after the certificates again and again, until the future is dropped.
@@ -41,7 +42,7 @@ pub(crate) async fn run(
         step: None,
         was_trusted: false,
         read: None,
-        trouble: None,
+        logged: LoggedFailure::default(),
     };
     loop {
         let outcome = keeper.look().await;
@@ -124,7 +125,7 @@ struct CertificateKeeper {
     was_trusted: bool,
     /// When the record was last read, by the API server's clock.
     read: Option<Timestamp>,
-    trouble: Option<PassOutcome>,
+    logged: LoggedFailure<PassOutcome>,
 }
 
 impl CertificateKeeper {
@@ -325,16 +326,15 @@ impl CertificateKeeper {
         let word = outcome.as_ref().map_or_else(|trouble| trouble.outcome, |()| PassOutcome::Ok);
         self.counters.passed(word);
         match outcome {
-            Err(trouble) if self.trouble != Some(trouble.outcome) => {
+            Err(trouble) if self.logged.is_new(trouble.outcome) => {
                 tracing::warn!(
                     error = trouble.why,
                     "the guard's certificates cannot be looked after; what is served stays"
                 );
-                self.trouble = Some(trouble.outcome);
             }
             Err(_) => {}
             Ok(()) => {
-                if self.trouble.take().is_some() {
+                if self.logged.ends() {
                     tracing::info!("the guard's certificates are looked after again");
                 }
             }
