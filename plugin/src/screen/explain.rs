@@ -152,7 +152,7 @@ fn facts(page: &mut RulePage, rule: &Rule, extent: Extent) {
         .reads
         .iter()
         .map(|read| match read.scope {
-            Scope::Cluster | Scope::IfRead => read.kind.qualified(),
+            Scope::BesideGuard | Scope::Cluster | Scope::IfRead => read.kind.qualified(),
             Scope::AddOnNamespaces
             | Scope::ComponentNamespaces
             | Scope::ComponentRecords

@@ -138,6 +138,9 @@ pub enum Scope {
     AddOnNamespaces,
     /// The system namespaces of the Arc agents, by the data.
     ArcNamespaces,
+    /// The whole cluster, where the namespace of the guard exists. Snapshots from before there was such a list do not hold
+    /// it, and that alone is no gap.
+    BesideGuard,
     /// The whole cluster.
     Cluster,
     /// The system namespaces in which the catalogue has components of this kind.
