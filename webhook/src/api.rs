@@ -118,6 +118,14 @@ impl Api {
         self.send(Method::PATCH, path, Some((JSON_PATCH, operations))).await
     }
 
+    /// Changes an object by its path, with the fields of a merge patch.
+    ///
+    /// # Errors
+    /// As [`Api::get`].
+    pub async fn merge_patch(&self, path: &str, fields: &Value) -> Result<ApiAnswer, ApiError> {
+        self.send(Method::PATCH, path, Some((MERGE_PATCH, fields))).await
+    }
+
     async fn send(
         &self,
         method: Method,
@@ -198,6 +206,7 @@ fn date(headers: &HeaderMap) -> Option<Timestamp> {
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const JSON_PATCH: HeaderValue = HeaderValue::from_static("application/json-patch+json");
+const MERGE_PATCH: HeaderValue = HeaderValue::from_static("application/merge-patch+json");
 
 /// An API server answers a get of one object, or of one page, in milliseconds; a minute's wait for one that hangs would
 /// help nobody.
