@@ -35,7 +35,7 @@ mod tests {
     #[test]
     fn a_type_has_one_row_and_is_written_as_it_is_compared() {
         let mut types = BTreeSet::new();
-        for row in tables::extensions().iter() {
+        for row in tables::extensions() {
             assert!(types.insert(&row.name), "{} is there twice", row.name);
             assert_eq!(row.name, row.name.to_lowercase());
         }

@@ -101,7 +101,7 @@ mod tests {
         ids.sort_unstable();
         ids.dedup();
         assert_eq!(ids.len(), issues.len(), "an id stands twice");
-        for issue in issues.iter() {
+        for issue in issues {
             assert!(!issue.rules.is_empty(), "{}", issue.id);
             assert!(!issue.source.is_empty() || !issue.issues.is_empty(), "{}", issue.id);
             for code in &issue.rules {

@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn the_products_that_extensions_ship_are_in_the_table() {
-        for row in tables::extensions().iter() {
+        for row in tables::extensions() {
             for id in &row.products {
                 assert!(tables::third_party().product(id).is_some(), "{} ships {id}", row.name);
             }

@@ -239,8 +239,8 @@ fn workloads(guard: &Guard) -> RulePolicy {
         let key = |name: &str| format!("{}/{name}", kind.resource);
         let components = data.components.iter().filter(|row| row.kinds.iter().any(|own| own == kind.kind));
         let lawful = data.lawful.objects.iter().filter(|row| row.kind == kind.kind);
-        let names = components.map(|row| (row.exact(), row.prefixed()));
-        for (name, prefix) in names.chain(lawful.map(|row| (row.name.as_deref(), row.prefix.as_deref()))) {
+        let managed = components.map(|row| (row.exact(), row.prefixed()));
+        for (name, prefix) in managed.chain(lawful.map(|row| (row.name.as_deref(), row.prefix.as_deref()))) {
             exact.extend(name.map(key));
             prefixes.extend(prefix.filter(|_| name.is_none()).map(key));
         }

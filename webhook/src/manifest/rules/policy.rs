@@ -95,7 +95,8 @@ impl RulePolicy {
 
     fn selector(&self) -> String {
         let Some(namespaces) = &self.namespaces else { return String::new() };
-        let names: String = namespaces.iter().map(|own| format!("    - {}\n", name(own))).collect();
+        let names: Vec<String> = namespaces.iter().map(|own| format!("    - {}\n", name(own))).collect();
+        let names = names.concat();
         format!(
             "namespaceSelector:\n  matchExpressions:\n  - key: kubernetes.io/metadata.name\n    operator: In\n    \
              values:\n{names}"
