@@ -107,13 +107,17 @@ pub(crate) fn nested<'a>(rest: &'a str, mut each: impl FnMut(Nested<'a>)) -> Opt
 
 /// The value at the beginning of `rest`. `twin` is text that the value may repeat verbatim.
 pub(crate) fn value<'a>(rest: &'a str, twin: Option<&str>) -> Option<&'a str> {
-    // Only for values with a closing byte: a number could go on.
-    let repeated = twin.filter(|twin| twin.ends_with(['}', ']', '"']) && rest.starts_with(twin));
-    let end = match repeated {
+    let end = match twin.filter(|twin| repeats(rest, twin)) {
         Some(twin) => twin.len(),
         None => value_end(rest.as_bytes(), 0)?,
     };
     rest.get(..end)
+}
+
+/// Whether the value at the beginning of `rest` repeats the value `twin` verbatim. Only values with a closing byte are
+/// compared: a number could go on.
+pub(crate) fn repeats(rest: &str, twin: &str) -> bool {
+    twin.ends_with(['}', ']', '"']) && rest.starts_with(twin)
 }
 
 /// Whether only white space is left.
@@ -125,8 +129,13 @@ pub(crate) fn is_end(text: &str, at: usize) -> bool {
 pub(crate) fn plain(literal: &str) -> Option<&str> {
     let inner = literal.strip_prefix('"')?.strip_suffix('"')?;
     // Control characters must be escaped in JSON; the parser reports one that is not.
-    let odd = |byte: &u8| *byte == b'\\' || *byte < 0x20;
-    (!inner.as_bytes().iter().any(odd)).then_some(inner)
+    let (words, rest) = inner.as_bytes().as_chunks();
+    let is_odd = |word: &[u8; 8]| {
+        let word = u64::from_le_bytes(*word);
+        marks(word, b'\\') | controls(word) != 0
+    };
+    let odd = words.iter().any(is_odd) || rest.iter().any(|byte| *byte == b'\\' || *byte < b' ');
+    (!odd).then_some(inner)
 }
 
 /// A string, or the default for `null`.
@@ -227,6 +236,11 @@ fn marks(word: u64, byte: u8) -> u64 {
     differs.wrapping_sub(ONES) & !differs & (ONES << 7)
 }
 
+/// As [`marks`], of the lowest control character.
+fn controls(word: u64) -> u64 {
+    word.wrapping_sub(ONES * u64::from(b' ')) & !word & (ONES << 7)
+}
+
 const ONES: u64 = 0x0101_0101_0101_0101;
 
 fn space(bytes: &[u8], mut at: usize) -> usize {
@@ -316,6 +330,23 @@ mod tests {
                 let cut = text.get(..text.len() - 3).unwrap_or_default();
                 assert_eq!(value(cut, None), None, "{cut}");
             }
+        }
+    }
+
+    #[test]
+    fn a_literal_is_plain_unless_something_in_it_is_escaped_or_ought_to_be() {
+        for length in 0..20 {
+            let own = "aÿ~ ".repeat(length);
+            assert_eq!(plain(&format!("\"{own}\"")), Some(&*own));
+            for odd in ["\\n", "\n", "\u{1f}", "\u{0}"] {
+                for at in 0..length {
+                    let (head, tail) = own.split_at(at * "aÿ~ ".len());
+                    assert_eq!(plain(&format!("\"{head}{odd}{tail}\"")), None, "{odd:?} at {at} of {length}");
+                }
+            }
+        }
+        for bad in ["", "a", "\"a", "a\""] {
+            assert_eq!(plain(bad), None, "{bad}");
         }
     }
 
