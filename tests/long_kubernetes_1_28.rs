@@ -3,18 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
-use aksarc_tests::{ControlPlane, Finished, Identity, Kubernetes, Shared, product, proofs, samples, seen};
+use aksarc_tests::{Finished, Identity, Kubernetes, Shared, product, proofs, samples, seen};
 use serde_json::Value;
 
 /// No test changes it.
 static HEALTHY: Shared = Shared::new(|| samples::start("healthy-windows-server").unwrap());
-
-#[test]
-fn the_api_server_reports_its_version() {
-    let cluster = ControlPlane::start(Kubernetes::V1_28).unwrap();
-    let answer = cluster.http(&Identity::Person).unwrap().get("/version").unwrap();
-    assert_eq!(answer.object().unwrap()["gitVersion"], Kubernetes::V1_28.git_version());
-}
 
 #[test]
 fn the_healthy_cluster_on_windows_server_has_a_windows_pool() {

@@ -3,6 +3,8 @@
 //! `KUBEBUILDER_ASSETS` first, then a cache that all clones of this user share, then Go. A test
 //! that needs a program it cannot have fails; skipping would look like passing.
 
+mod kubernetes;
+
 use std::env;
 use std::ffi::OsString;
 use std::fmt;
@@ -17,46 +19,7 @@ use sha2::{Digest, Sha256};
 
 use crate::cache;
 
-/// The Kubernetes versions we test against.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Kubernetes {
-    /// An old one, still found on Windows Server. kubectl is that of [`Kubernetes::V1_33`].
-    V1_28,
-    /// The newest that AKS Arc offers.
-    V1_33,
-}
-
-impl Kubernetes {
-    /// The one that all tests run on; only those of `.ci/long` run on others.
-    pub const NEWEST: Self = Self::V1_33;
-
-    /// The version as `/version` gives it.
-    pub fn git_version(self) -> &'static str {
-        match self {
-            Self::V1_28 => "v1.28.15",
-            Self::V1_33 => "v1.33.13",
-        }
-    }
-
-    /// The version with this minor, `1.33` for one.
-    pub fn of_minor(minor: &str) -> Option<Self> {
-        [Self::V1_28, Self::V1_33].into_iter().find(|version| minor == format!("1.{}", version.minor()))
-    }
-
-    fn minor(self) -> u32 {
-        match self {
-            Self::V1_28 => 28,
-            Self::V1_33 => 33,
-        }
-    }
-
-    fn module(self) -> &'static str {
-        match self {
-            Self::V1_28 => "kubernetes-1.28",
-            Self::V1_33 => "kubernetes-1.33",
-        }
-    }
-}
+pub use kubernetes::Kubernetes;
 
 /// A program the harness starts.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -71,26 +34,28 @@ pub enum Tool {
     KeyProvider,
     /// For tests of charts: no control plane needs it.
     Helm,
+    /// For tests of `.ci/long` that upgrade a release of Helm 3.
+    Helm3,
     /// For tests of metrics: no control plane needs it.
     Promtool,
 }
 
 impl Tool {
-    /// All that tests on this Kubernetes start, the quick builds first. On older ones no test wants more than a control
-    /// plane.
+    /// All that tests on this Kubernetes start, the quick builds first. Those on another than the newest are of `.ci/long`.
     pub fn all(kubernetes: Kubernetes) -> Vec<Self> {
-        let mut all = vec![
+        let controllers = kubernetes.of_controllers();
+        let last = if kubernetes == Kubernetes::NEWEST { Self::Promtool } else { Self::Helm3 };
+        vec![
             Self::KeyProvider,
             Self::Etcd,
             Self::KubeApiserver(kubernetes),
             Self::Kubectl,
-            Self::KubeControllerManager(kubernetes),
-            Self::KubeScheduler(kubernetes),
-        ];
-        if kubernetes == Kubernetes::NEWEST {
-            all.extend([Self::Kwok, Self::Helm, Self::Promtool]);
-        }
-        all
+            Self::KubeControllerManager(controllers),
+            Self::KubeScheduler(controllers),
+            Self::Kwok,
+            Self::Helm,
+            last,
+        ]
     }
 
     /// The program, built first if it has to be.
@@ -110,7 +75,7 @@ impl Tool {
             Self::Kubectl => "kubectl",
             Self::Kwok => "kwok",
             Self::KeyProvider => "key-provider",
-            Self::Helm => "helm",
+            Self::Helm | Self::Helm3 => "helm",
             Self::Promtool => "promtool",
         }
     }
@@ -121,6 +86,7 @@ impl Tool {
             Self::Kwok => "kwok",
             Self::KeyProvider => "key-provider",
             Self::Helm => "helm",
+            Self::Helm3 => "helm-3",
             Self::Promtool => "promtool",
             _ => self.kubernetes().unwrap_or(Kubernetes::V1_33).module(),
         }
@@ -131,7 +97,8 @@ impl Tool {
             Self::Etcd => "go.etcd.io/etcd/server/v3".to_owned(),
             Self::Kwok => "sigs.k8s.io/kwok/cmd/kwok".to_owned(),
             Self::KeyProvider => ".".to_owned(),
-            Self::Helm => "helm.sh/helm/v3/cmd/helm".to_owned(),
+            Self::Helm => "helm.sh/helm/v4/cmd/helm".to_owned(),
+            Self::Helm3 => "helm.sh/helm/v3/cmd/helm".to_owned(),
             Self::Promtool => "github.com/prometheus/prometheus/cmd/promtool".to_owned(),
             _ => format!("k8s.io/kubernetes/cmd/{}", self.program()),
         }
@@ -139,10 +106,9 @@ impl Tool {
 
     fn kubernetes(self) -> Option<Kubernetes> {
         match self {
-            Self::Etcd | Self::Kwok | Self::KeyProvider | Self::Helm | Self::Promtool => None,
-            Self::KubeApiserver(version) | Self::KubeControllerManager(version) | Self::KubeScheduler(version) => {
-                Some(version)
-            }
+            Self::Etcd | Self::Kwok | Self::KeyProvider | Self::Helm | Self::Helm3 | Self::Promtool => None,
+            Self::KubeApiserver(version) => Some(version),
+            Self::KubeControllerManager(version) | Self::KubeScheduler(version) => Some(version.of_controllers()),
             Self::Kubectl => Some(Kubernetes::V1_33),
         }
     }
@@ -152,14 +118,20 @@ impl Tool {
         if self == Self::Promtool { "remove_all_sd" } else { "" }
     }
 
-    /// Kubernetes gets its version from the linker; without it `/version` says v0.0.0.
+    /// Kubernetes and Helm get their versions from the linker; without it `/version` says v0.0.0.
     fn linker_flags(self) -> String {
         let mut flags = "-s -w".to_owned();
+        // Helm shows its version to charts.
+        match self {
+            Self::Helm => flags.push_str(" -X helm.sh/helm/v4/internal/version.version=v4.3.1"),
+            Self::Helm3 => flags.push_str(" -X helm.sh/helm/v3/internal/version.version=v3.22.0"),
+            _ => {}
+        }
         if let Some(version) = self.kubernetes() {
             let values = [
                 ("gitVersion", version.git_version().to_owned()),
                 ("gitMajor", "1".to_owned()),
-                ("gitMinor", version.minor().to_string()),
+                ("gitMinor", version.minor().to_owned()),
                 ("gitTreeState", "clean".to_owned()),
             ];
             for (name, value) in values {
@@ -226,6 +198,8 @@ impl Lookup {
             Tool::Etcd | Tool::Kubectl | Tool::Kwok | Tool::KeyProvider | Tool::Helm | Tool::Promtool => {
                 return Some(path);
             }
+            // It has the name of the other Helm.
+            Tool::Helm3 => return None,
             Tool::KubeApiserver(version) | Tool::KubeControllerManager(version) | Tool::KubeScheduler(version) => {
                 version
             }
@@ -306,10 +280,20 @@ mod tests {
 
     #[test]
     fn versions_are_those_the_modules_pin() {
-        for version in [Kubernetes::V1_28, Kubernetes::V1_33] {
+        for version in Kubernetes::ALL {
             let path = Path::new(MODULES).join(version.module()).join("go.mod");
-            let pin = format!("k8s.io/kubernetes {}", version.git_version());
+            let pin = format!("k8s.io/kubernetes {}", version.of_controllers().git_version());
             assert!(fs::read_to_string(path).unwrap().contains(&pin), "{pin}");
+        }
+    }
+
+    #[test]
+    fn versions_of_helm_are_those_the_modules_pin() {
+        for (tool, path) in [(Tool::Helm, "helm.sh/helm/v4"), (Tool::Helm3, "helm.sh/helm/v3")] {
+            let pins = fs::read_to_string(Path::new(MODULES).join(tool.module()).join("go.mod")).unwrap();
+            let flags = tool.linker_flags();
+            let version = flags.rsplit_once("version.version=").unwrap().1;
+            assert!(pins.contains(&format!("{path} {version} ")), "{path} {version}");
         }
     }
 
@@ -341,5 +325,6 @@ mod tests {
         assert!(is_minor("Kubernetes v1.33.0\n", Kubernetes::V1_33));
         assert!(!is_minor("Kubernetes v1.33.0\n", Kubernetes::V1_28));
         assert!(!is_minor("Kubernetes v1.3.0\n", Kubernetes::V1_33));
+        assert!(!is_minor("Kubernetes v1.28.15\n", Kubernetes::V1_28Vendor), "it is built for the test");
     }
 }

@@ -74,6 +74,14 @@ impl Http {
         self.send(Method::DELETE, path, None, None)
     }
 
+    /// A deletion with options, such as its grace period.
+    ///
+    /// # Errors
+    /// No answer came.
+    pub fn delete_with(&self, path: &str, options: &Value) -> anyhow::Result<Answer> {
+        self.send(Method::DELETE, path, Some(JSON), Some(options))
+    }
+
     fn send(
         &self,
         method: Method,

@@ -21,6 +21,7 @@ use crate::binaries::Kubernetes;
 use crate::client::Http;
 use crate::identity::Identity;
 use crate::pki::Pki;
+use crate::pod_network::PodNetwork;
 use crate::process::{self, Supervised};
 use crate::wait;
 
@@ -41,6 +42,7 @@ pub struct ControlPlane {
     processes: Vec<Supervised>,
     /// Encrypts Secrets, where the [`Builder`] added it; `None` while it is stopped.
     key_provider: Option<Mutex<Option<Supervised>>>,
+    pods: Pods,
     runtime: Option<Runtime>,
     directory: Option<TempDir>,
     /// Arranges, once, that the directory goes after the process that shares it.
@@ -53,9 +55,20 @@ pub struct ControlPlane {
 pub struct Builder {
     kubernetes: Kubernetes,
     controllers: bool,
-    kwok: bool,
+    pods: Pods,
     key_provider: bool,
     api_server_flags: Vec<String>,
+}
+
+/// What becomes of pods.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Pods {
+    /// They are left as they were written.
+    Left,
+    /// kwok plays them.
+    Played,
+    /// A [`Kubelet`](crate::kubelet::Kubelet) runs them.
+    Run,
 }
 
 impl Builder {
@@ -69,7 +82,15 @@ impl Builder {
     /// Nodes become ready whoever creates them, and pods bound to them run.
     #[must_use]
     pub fn kwok(mut self) -> Self {
-        self.kwok = true;
+        self.pods = Pods::Played;
+        self
+    }
+
+    /// Pods of our images can run, in a [`Kubelet`](crate::kubelet::Kubelet): the API server reaches Services and pods, and
+    /// mounts service accounts into pods as in a cluster. There is no kwok then, which would play the same pods.
+    #[must_use]
+    pub fn pods(mut self) -> Self {
+        self.pods = Pods::Run;
         self
     }
 
@@ -103,8 +124,15 @@ impl Builder {
             key_provider = Some(Mutex::new(Some(start_key_provider(&root)?)));
             self.api_server_flags.push(format!("--encryption-provider-config={}", encryption(&root)?.display()));
         }
+        let network = if self.pods == Pods::Run { Some(PodNetwork::new(&root)?) } else { None };
+        if let Some(network) = &network {
+            self.api_server_flags.push(format!("--egress-selector-config-file={}", network.configuration().display()));
+        }
         let (etcd, store) = start_etcd(&root)?;
         let ApiServer { process, server, admin } = start_api_server(&self, &root, &pki, &store, &runtime)?;
+        if let Some(network) = network {
+            network.serve(admin.clone());
+        }
         let cluster = ControlPlane {
             kubernetes: self.kubernetes,
             server,
@@ -114,6 +142,7 @@ impl Builder {
             // Dropped in this order, so that no program complains about a store that ended first.
             processes: vec![process, etcd],
             key_provider,
+            pods: self.pods,
             runtime: Some(runtime),
             directory: Some(directory),
             shared: OnceLock::new(),
@@ -133,7 +162,7 @@ impl ControlPlane {
     }
 
     pub fn builder(kubernetes: Kubernetes) -> Builder {
-        Builder { kubernetes, controllers: false, kwok: false, key_provider: false, api_server_flags: Vec::new() }
+        Builder { kubernetes, controllers: false, key_provider: false, pods: Pods::Left, api_server_flags: Vec::new() }
     }
 
     pub fn kubernetes(&self) -> Kubernetes {
@@ -148,6 +177,11 @@ impl ControlPlane {
     /// The certificate authority of the API server and of all clients, PEM.
     pub fn authority(&self) -> PathBuf {
         self.pki.authority()
+    }
+
+    /// Whether pods of our images can run.
+    pub(crate) fn has_pods(&self) -> bool {
+        self.pods == Pods::Run
     }
 
     /// A place for the test's own files; it ends with the control plane.

@@ -1,5 +1,6 @@
 //! Child processes that end with the test, however it ends.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -29,15 +30,39 @@ impl Supervised {
         arguments: impl IntoIterator<Item = A>,
         log: PathBuf,
     ) -> anyhow::Result<Self> {
-        let mut watchdog = Command::new("/bin/sh")
+        let mut watchdog = Command::new("/bin/sh");
+        // A proxy of the developer's has no business between processes on loopback.
+        watchdog.env("NO_PROXY", "127.0.0.1,localhost");
+        Self::watched(watchdog, name, program, arguments, log)
+    }
+
+    /// As [`Supervised::start`], with `environment` and nothing of this process' own.
+    pub(crate) fn start_with<A: AsRef<OsStr>>(
+        name: &'static str,
+        program: &Path,
+        arguments: impl IntoIterator<Item = A>,
+        environment: &BTreeMap<String, String>,
+        log: PathBuf,
+    ) -> anyhow::Result<Self> {
+        let mut watchdog = Command::new("/bin/sh");
+        watchdog.env_clear().envs(environment);
+        Self::watched(watchdog, name, program, arguments, log)
+    }
+
+    fn watched<A: AsRef<OsStr>>(
+        mut watchdog: Command,
+        name: &'static str,
+        program: &Path,
+        arguments: impl IntoIterator<Item = A>,
+        log: PathBuf,
+    ) -> anyhow::Result<Self> {
+        let mut watchdog = watchdog
             .arg("-c")
             .arg(WATCHDOG)
             .arg("watchdog")
             .arg(program)
             .args(arguments)
             .env("AKSARC_LOG", &log)
-            // A proxy of the developer's has no business between processes on loopback.
-            .env("NO_PROXY", "127.0.0.1,localhost")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

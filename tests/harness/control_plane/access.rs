@@ -101,6 +101,18 @@ impl ControlPlane {
         self.run(identity, Tool::Helm, arguments, None)
     }
 
+    /// Runs Helm 3 as `identity`, for tests of `.ci/long`.
+    ///
+    /// # Errors
+    /// As [`ControlPlane::kubectl`].
+    pub fn helm_3<A: Into<OsString>>(
+        &self,
+        identity: &Identity,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> anyhow::Result<Finished> {
+        self.run(identity, Tool::Helm3, arguments, None)
+    }
+
     fn run<A: Into<OsString>>(
         &self,
         identity: &Identity,

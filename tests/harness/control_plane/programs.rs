@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 
 use super::access::{certificate_user, write_kubeconfig};
-use super::{Builder, ControlPlane};
+use super::{Builder, ControlPlane, Pods};
 use crate::audit;
 use crate::binaries::{MODULES, Tool};
 use crate::client::Http;
@@ -24,10 +24,10 @@ impl ControlPlane {
     pub(super) fn with_controllers(mut self, wanted: &Builder) -> anyhow::Result<Self> {
         let mut added = Vec::new();
         if wanted.controllers {
-            added.push(self.start_controller_manager(wanted.kwok)?);
+            added.push(self.start_controller_manager(wanted.pods == Pods::Played)?);
             added.push(self.start_scheduler()?);
         }
-        if wanted.kwok {
+        if wanted.pods == Pods::Played {
             added.push(self.start_kwok()?);
         }
         self.processes.splice(0..0, added);
@@ -174,8 +174,6 @@ pub(super) fn start_api_server(
             "--service-cluster-ip-range=10.96.0.0/16".into(),
             "--authorization-mode=Node,RBAC".into(),
             "--enable-admission-plugins=NodeRestriction".into(),
-            // It would mount tokens into pods, which waits for a controller we may not run.
-            "--disable-admission-plugins=ServiceAccount".into(),
             "--endpoint-reconciler-type=none".into(),
             // A webhook's Service of type ExternalName leads to loopback: the name is resolved by
             // the API server itself, as long as it does not route to endpoints.
@@ -184,6 +182,10 @@ pub(super) fn start_api_server(
             flag("--audit-policy-file=", &policy),
             flag("--audit-log-path=", root.join("audit.log")),
         ];
+        if wanted.pods != Pods::Run {
+            // It would mount tokens into pods, which waits for a controller we may not run.
+            flags.push("--disable-admission-plugins=ServiceAccount".into());
+        }
         flags.extend(wanted.api_server_flags.iter().map(OsString::from));
         let log = root.join("kube-apiserver.log");
         let process = Supervised::start("kube-apiserver", &program, flags, log)?;
