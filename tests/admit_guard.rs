@@ -68,11 +68,14 @@ fn an_identity_that_could_be_the_platform_is_warned_never_denied() {
             assert_warned(&change.rehearse(&admin, manager), change.code, &change);
         }
     }
+    let told = |guard: &Guard| guard.log().matches("refuses no delete and no `kubectl scale`").count();
+    assert_eq!(told(&guard), 1, "{}", guard.log());
     // The credential settles it: the second certificate of the same name is a person's here, the first is not.
     let second = credential_id(&cluster, &Identity::SecondAdmin);
     let first = credential_id(&cluster, &Identity::Admin);
     let actors = json!({"people": {"credentialIds": [second]}, "platform": {"credentialIds": [first]}});
     guard.reconfigure(&json!({"mode": "enforce", "actors": actors})).unwrap();
+    assert_eq!(told(&guard), 1, "{}", guard.log());
     let person = cluster.http(&Identity::SecondAdmin).unwrap();
     for change in changes().into_iter().filter(|change| change.denies) {
         assert_denied(&change.rehearse(&person, "manager"), &guard, change.code, &change);

@@ -233,6 +233,10 @@ async fn the_last_list_counts_for_a_while_when_none_can_be_read_and_then_no_more
 #[tokio::test]
 async fn a_list_of_many_pages_counts_as_a_whole_or_not_at_all() {
     let pages = |asked: &str| {
+        // The status of so many is not what this is about.
+        if asked.starts_with("PATCH ") {
+            return not_served();
+        }
         let of = |from: usize, next: &str| {
             page(&(from..from + 100).map(|n| waiver(&format!("w-{n}"))).collect::<Vec<_>>(), next)
         };

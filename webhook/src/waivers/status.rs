@@ -104,8 +104,8 @@ fn trouble(answer: Result<ApiAnswer, ApiError>) -> Result<(), String> {
 
 /// Bytes of a reason, as the definition has it.
 const MAX_WHY: usize = 300;
-/// Writes after one reading: the others follow after the next.
-const MAX_WRITES: usize = 50;
+/// Writes after one reading, which must not hold up the next; the others follow then.
+const MAX_WRITES: usize = 10;
 
 #[cfg(test)]
 mod tests {
