@@ -172,7 +172,7 @@ impl Api {
 }
 
 /// A connection to the API server, over TLS unless its address says otherwise.
-async fn connect(credentials: Credentials) -> io::Result<Box<dyn Stream>> {
+async fn connect(credentials: Credentials) -> io::Result<Box<dyn ApiStream>> {
     let Credentials { server, server_name, tls, .. } = credentials;
     let host = server.host().unwrap_or_default().trim_matches(['[', ']']);
     let is_plain = server.scheme() == Some(&Scheme::HTTP);
@@ -185,8 +185,8 @@ async fn connect(credentials: Credentials) -> io::Result<Box<dyn Stream>> {
     Ok(Box::new(TlsConnector::from(Arc::new(tls)).connect(name, tcp).await?))
 }
 
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+trait ApiStream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> ApiStream for T {}
 
 fn unreachable(error: &(dyn Error + 'static)) -> ApiError {
     ApiError::Unreachable(Chain(error).to_string())

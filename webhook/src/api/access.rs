@@ -64,9 +64,9 @@ fn in_cluster() -> Result<Credentials, String> {
 fn from_kubeconfig(path: &Path) -> Result<Credentials, String> {
     let documents = yaml::documents(&text(path)?).map_err(|error| error.to_string())?;
     let config: Kubeconfig = parse(documents.into_iter().next().unwrap_or_default())?;
-    let context: Context = named(config.contexts, &config.current_context, "context")?;
-    let cluster: Cluster = named(config.clusters, &context.cluster, "cluster")?;
-    let user: User = named(config.users, &context.user, "user")?;
+    let context: KubeconfigContext = named(config.contexts, &config.current_context, "context")?;
+    let cluster: KubeconfigCluster = named(config.clusters, &context.cluster, "cluster")?;
+    let user: KubeconfigUser = named(config.users, &context.user, "user")?;
     // Paths in the file are relative to it.
     let directory = path.parent().unwrap_or(Path::new(""));
     let either = |data: Option<String>, file: Option<PathBuf>| match (data, file) {
@@ -124,7 +124,7 @@ fn bytes(path: &Path) -> Result<Vec<u8>, String> {
     fs::read(path).map_err(|error| format!("reading {}: {error}", path.display()))
 }
 
-fn named<T: for<'de> Deserialize<'de>>(list: Vec<Named>, name: &str, what: &str) -> Result<T, String> {
+fn named<T: for<'de> Deserialize<'de>>(list: Vec<KubeconfigEntry>, name: &str, what: &str) -> Result<T, String> {
     let found = list.into_iter().find(|one| one.name == name);
     let mut found = found.ok_or_else(|| format!("it has no {what} {name:?}"))?;
     parse(found.rest.remove(what).unwrap_or_default()).map_err(|error| format!("{what} {name:?}: {error}"))
@@ -138,20 +138,20 @@ fn parse<T: for<'de> Deserialize<'de>>(value: Value) -> Result<T, String> {
 #[serde(rename_all = "kebab-case")]
 struct Kubeconfig {
     current_context: String,
-    contexts: Vec<Named>,
-    clusters: Vec<Named>,
-    users: Vec<Named>,
+    contexts: Vec<KubeconfigEntry>,
+    clusters: Vec<KubeconfigEntry>,
+    users: Vec<KubeconfigEntry>,
 }
 
 #[derive(Deserialize)]
-struct Named {
+struct KubeconfigEntry {
     name: String,
     #[serde(flatten)]
     rest: Map<String, Value>,
 }
 
 #[derive(Deserialize)]
-struct Context {
+struct KubeconfigContext {
     cluster: String,
     user: String,
 }
@@ -159,7 +159,7 @@ struct Context {
 /// A cluster. Fields that change the way there, such as `proxy-url`, are refused and not ignored.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct Cluster {
+struct KubeconfigCluster {
     server: String,
     certificate_authority: Option<PathBuf>,
     certificate_authority_data: Option<String>,
@@ -171,7 +171,7 @@ struct Cluster {
 /// A user with credentials that need no other program: fields such as `exec` are refused.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct User {
+struct KubeconfigUser {
     token: Option<String>,
     #[serde(rename = "tokenFile")]
     token_file: Option<PathBuf>,
