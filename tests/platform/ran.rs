@@ -89,7 +89,8 @@ fn nodes_join(stage: &Stage) -> Vec<Line> {
         source: "TLS bootstrapping, kubernetes.io",
     };
     let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "moc-l3",
-        "labels": {"kubernetes.io/hostname": "moc-l3", "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}}});
+        "labels": {"kubernetes.io/hostname": "moc-l3", "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}},
+        "status": {"conditions": [{"type": "Ready", "status": "False", "reason": "KubeletNotReady"}]}});
     let joins = || {
         let kubelet = stage.cluster.join("moc-l3").unwrap();
         stage.check_silent(&kubelet.post("/api/v1/nodes", &node).unwrap(), "a node joins");
@@ -270,9 +271,9 @@ fn is_write(event: &AuditEvent) -> bool {
 fn is_ready(node: &Value) -> bool {
     let conditions = node["status"]["conditions"].as_array().into_iter().flatten();
     let ready = conditions.into_iter().any(|one| one["type"] == "Ready" && one["status"] == "True");
-    ready
-        && !has_taint(node, "node.kubernetes.io/not-ready", "NoSchedule")
-        && !has_taint(node, "node.kubernetes.io/unreachable", "NoExecute")
+    let first =
+        ["NoSchedule", "NoExecute"].into_iter().any(|effect| has_taint(node, "node.kubernetes.io/not-ready", effect));
+    ready && !first && !has_taint(node, "node.kubernetes.io/unreachable", "NoExecute")
 }
 
 fn has_taint(node: &Value, key: &str, effect: &str) -> bool {
