@@ -21,7 +21,7 @@ use crate::process::Supervised;
 use crate::wait;
 
 impl ControlPlane {
-    pub(super) fn with_controllers(mut self, wanted: &Builder) -> anyhow::Result<Self> {
+    pub(super) fn with_controllers(self, wanted: &Builder) -> anyhow::Result<Self> {
         let mut added = Vec::new();
         if wanted.controllers {
             added.push(self.start_controller_manager(wanted)?);
@@ -30,7 +30,7 @@ impl ControlPlane {
         if wanted.pods == Pods::Played {
             added.push(self.start_kwok("--manage-all-nodes=true".into(), LEASE, "kwok.log")?);
         }
-        self.processes.splice(0..0, added);
+        self.running().splice(0..0, added);
         Ok(self)
     }
 
