@@ -176,6 +176,16 @@ impl Api {
         self.send(request, Body::from(operations.to_string().into_bytes())).await
     }
 
+    /// Changes an object by its path, with the fields of a merge patch.
+    ///
+    /// # Errors
+    /// As [`Api::get`].
+    pub async fn merge_patch(&self, path: &str, fields: &Value) -> Result<ApiAnswer, ApiError> {
+        let kind = "application/merge-patch+json";
+        let request = Request::builder().method(Method::PATCH).uri(path).header(CONTENT_TYPE, kind);
+        self.send(request, Body::from(fields.to_string().into_bytes())).await
+    }
+
     async fn send(&self, request: http::request::Builder, body: Body) -> Result<ApiAnswer, ApiError> {
         let request = request.body(body).map_err(|error| ApiError::Unreachable(Chain(&error).to_string()))?;
         let answer = async {

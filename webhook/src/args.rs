@@ -11,6 +11,7 @@ use aksarc_shared::chain::Chain;
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::k8s::certificate;
 use anyhow::Context;
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use prometheus_client::metrics::counter::Counter;
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,6 +24,7 @@ use crate::heartbeat::{HeartbeatInterval, HeartbeatOptions};
 use crate::log::{self, LogFormat, print_within};
 use crate::manifest::{self, ManifestCertificate, ManifestConfig, ManifestOptions};
 use crate::observed::ObservedOptions;
+use crate::opening;
 use crate::protection::ProtectionOptions;
 use crate::server::{CertificateSource, GuardServer, ServerLimits, ServerOptions, StartError};
 use crate::waivers::WaiverReadOptions;
@@ -36,8 +38,10 @@ pub fn run() -> ExitCode {
     let result = match arguments.command {
         None => return serve(arguments.serve),
         Some(GuardCommand::CheckConfig { file }) => check_config(&file),
+        Some(GuardCommand::Close(access)) => set_open(access, None),
         Some(GuardCommand::ConfigSchema) => print(&config::schema()),
         Some(GuardCommand::Manifest(manifest)) => print_manifest(manifest),
+        Some(GuardCommand::Open { reason, access }) => set_open(access, Some(&reason)),
     };
     result.unwrap_or_else(|error| {
         report(&format!("{error:#}"));
@@ -63,10 +67,28 @@ enum GuardCommand {
         /// The file, or the manifest of a ConfigMap that holds it as guard.yaml; - reads standard input.
         file: PathBuf,
     },
+    /// Closes the guard's webhook configuration and namespace, as the Helm chart does after a change.
+    Close(AccessArgs),
     /// Prints the JSON schema of the configuration file.
     ConfigSchema,
     /// Prints the manifest that installs the guard, generated from the rules.
     Manifest(ManifestArgs),
+    /// Opens the guard's webhook configuration and namespace by the annotation aksarc.dev/open, as the Helm chart does before
+    /// a change. What does not exist is no error.
+    Open {
+        /// The reason, which the API server's audit log keeps.
+        #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
+        reason: String,
+        #[command(flatten)]
+        access: AccessArgs,
+    },
+}
+
+#[derive(Debug, Args)]
+struct AccessArgs {
+    /// How to reach the API server; without it as the pod's service account.
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -265,6 +287,15 @@ fn check_config(file: &Path) -> anyhow::Result<ExitCode> {
         }
         Err(error) => Ok(refused(file, &error)),
     }
+}
+
+/// Opens the guard's objects with a reason, or closes them.
+fn set_open(access: AccessArgs, reason: Option<&str>) -> anyhow::Result<ExitCode> {
+    anyhow::ensure!(reason.is_none_or(|reason| !reason.trim().is_empty()), "--reason is empty: it opens nothing");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
+    let access = access.kubeconfig.map_or(Access::InCluster, Access::Kubeconfig);
+    let done = runtime.block_on(opening::set(access, reason))?;
+    print(&done.into_iter().map(|line| line + "\n").collect::<String>())
 }
 
 fn print_manifest(arguments: ManifestArgs) -> anyhow::Result<ExitCode> {

@@ -64,11 +64,11 @@ pub(crate) async fn run(options: ProtectionOptions, counters: ProtectionCounters
 
 /// An object that a policy protects, and that people can open.
 #[derive(Clone, Copy, Debug)]
-struct ProtectedObject {
+pub(crate) struct ProtectedObject {
     /// The word for it in metrics.
     word: &'static str,
-    kind: &'static str,
-    name: &'static str,
+    pub(crate) kind: &'static str,
+    pub(crate) name: &'static str,
     collection: &'static str,
     policy: &'static str,
 }
@@ -217,7 +217,7 @@ impl WatchedObject {
 }
 
 impl ProtectedObject {
-    fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         format!("{}/{}", self.collection, self.name)
     }
 
@@ -310,7 +310,7 @@ fn unanswered(error: &ApiError) -> LookOutcome {
     LookOutcome::Failed(trouble, error.to_string())
 }
 
-const OBJECTS: [ProtectedObject; 2] = [
+pub(crate) const OBJECTS: [ProtectedObject; 2] = [
     ProtectedObject {
         word: "configuration",
         kind: "ValidatingWebhookConfiguration",

@@ -13,6 +13,9 @@ pub const NAMESPACE: &str = "aksarc-system";
 /// `guard.aksarc-system.svc`.
 pub const SERVICE: &str = "guard";
 
+/// The name of the service account as which the chart's hooks open and close the guard's objects.
+pub const HOOK_ACCOUNT: &str = "guard-hooks";
+
 /// The name of the guard's ValidatingWebhookConfiguration.
 pub const CONFIGURATION: &str = "guard.aksarc.dev";
 

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use aksarc_shared::data::{Data, Identity};
 use aksarc_shared::verdict::guard::Settings;
+use serde_json::{Value, json};
 
 use super::namespaces::protected;
 use super::template::{indent, quoted};
@@ -105,6 +106,15 @@ pub(super) struct MatchCondition {
 }
 
 impl MatchCondition {
+    pub(super) fn expression(&self) -> &str {
+        &self.expression
+    }
+
+    /// Its object, as a webhook has it.
+    pub(super) fn to_json(&self) -> Value {
+        json!({"name": self.name, "expression": self.expression})
+    }
+
     pub(super) fn render(&self) -> String {
         let expression = indent(&self.expression, 4);
         indent(&format!("# {}\n- name: {}\n  expression: |-\n{expression}", self.why, self.name), 2)

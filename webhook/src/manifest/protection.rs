@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use aksarc_shared::data::own::{CERTIFICATES, CONFIGURATION, NAMESPACE, OPEN, SERVICE, TLS_SECRET};
+use aksarc_shared::data::own::{CERTIFICATES, CONFIGURATION, HOOK_ACCOUNT, NAMESPACE, OPEN, SERVICE, TLS_SECRET};
 use aksarc_shared::data::{self, Component, Data};
 use aksarc_shared::facts::heartbeat;
 use aksarc_shared::k8s::kinds;
@@ -40,9 +40,11 @@ pub fn render(settings: &Settings) -> String {
     let names = data.cluster_objects.webhooks.iter().filter(|row| row.always).map(|row| &*row.name);
     // The name of a service account, and of the Service: both are the guard's.
     let account = quoted(&format!("system:serviceaccount:{NAMESPACE}:{SERVICE}"));
+    let hook_account = quoted(&format!("system:serviceaccount:{NAMESPACE}:{HOOK_ACCOUNT}"));
     let values = [
         ("policy", POLICY),
         ("account", &account),
+        ("hook-account", &hook_account),
         ("configuration", CONFIGURATION),
         ("open", OPEN),
         ("names", &list([CONFIGURATION].into_iter().chain(names))),
