@@ -66,10 +66,13 @@ require_tools() {
         || missing+=("git: install it (https://git-scm.com); a test copies what it tracks, and runs README's commands there")
     provide chromium chromium fonts-liberation
     provide npm nodejs npm
+    provide faketime faketime
     command -v chromium >/dev/null || [[ -n ${CHROMIUM:-} ]] \
         || missing+=("Chromium: apt-get install chromium, or set CHROMIUM to the program; a test looks at the HTML report with it")
     command -v npm >/dev/null \
         || missing+=("npm: install Node.js 20 or newer with npm (https://nodejs.org); tests get axe-core and validators from it")
+    command -v faketime >/dev/null \
+        || missing+=("faketime: apt-get install faketime; a test moves the guard's clock with its library")
     if ((${#missing[@]} > 0)); then
         printf 'missing %s\n' "${missing[@]}" >&2
         printf 'nothing was checked\n' >&2

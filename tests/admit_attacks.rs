@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stderr, reason = "helpers of tests are tests")]
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use aksarc_tests::attack::{Attack, Attackers};
 use aksarc_tests::guard::Guard;
-use aksarc_tests::{ControlPlane, Http, Identity, Kubernetes, PatchKind, wait};
+use aksarc_tests::{ControlPlane, Http, Identity, Kubernetes, PatchKind, root, wait};
 use serde_json::{Value, json};
 
 #[test]
@@ -55,6 +56,100 @@ fn half_open_handshakes_hold_up_no_review() {
     let site = Site::under("1,000 handshakes that never end", attack, 1_000);
     site.withstands();
     assert!(site.guard.metric("aksarc_connections_evicted_total").unwrap() >= 1.0);
+}
+
+#[test]
+fn slow_headers_and_bodies_hold_up_no_review() {
+    let header = "POST /validate HTTP/1.1\r\nhost: guard.aksarc-system.svc\r\nx-slow: ";
+    let body = "POST /validate HTTP/1.1\r\nhost: guard.aksarc-system.svc\r\ncontent-type: application/json\r\n\
+        content-length: 10000000\r\n\r\n{";
+    let attack = |attackers: &Attackers, guard: &Guard| {
+        for begin in [header, body] {
+            attackers.strike(guard.review, 200, &Attack::Slow(begin.into())).unwrap();
+        }
+    };
+    let site = Site::under("200 headers and 200 bodies that come byte by byte", attack, 400);
+    site.withstands();
+    let timeouts = site.guard.sum("aksarc_requests_refused_total", &["timeout"]).unwrap();
+    let evicted = site.guard.metric("aksarc_connections_evicted_total").unwrap();
+    eprintln!("{timeouts} bodies given up, {evicted} connections evicted");
+    assert!(timeouts + evicted >= 200.0, "{timeouts} {evicted}");
+}
+
+#[test]
+fn bodies_at_the_limit_and_past_it_hold_up_no_review_and_fit_into_memory() {
+    let attack = |attackers: &Attackers, guard: &Guard| {
+        // White space of the largest size, and of one byte more.
+        for size in [LARGEST, LARGEST, LARGEST + 1] {
+            attackers.strike(guard.review, 2, &Attack::Post(vec![b' '; size].into())).unwrap();
+        }
+    };
+    let site = Site::under("four bodies of 20 MiB and two of one byte more, over and over", attack, 12);
+    site.withstands();
+    let refused = |reason: &str| site.guard.sum("aksarc_requests_refused_total", &[reason]).unwrap();
+    let (large, malformed, peak) = (refused("too-large"), refused("malformed"), site.guard.peak_bytes().unwrap() >> 20);
+    eprintln!("{large} refused as too large, {malformed} read to the end, {peak} MiB of memory at most");
+    assert!(large >= 1.0 && malformed >= 1.0, "{large} {malformed}");
+    assert!(peak < MEMORY_LIMIT, "{peak} MiB");
+}
+
+#[test]
+fn reviews_that_the_fuzzer_thought_of_hold_up_no_review() {
+    let corpus = fs::read_dir(root().join("tests/fuzz/corpus/review")).unwrap();
+    let mut paths: Vec<_> = corpus.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let mut bodies: Vec<Vec<u8>> = paths.iter().step_by(8).map(|path| fs::read(path).unwrap()).collect();
+    let (deep, wide) = ("[".repeat(30_000), r#"{"a":"#.repeat(5_000));
+    bodies.extend([
+        deep.into_bytes(),
+        wide.into_bytes(),
+        vec![0xff; 30_000],
+        harmless().replace('a', "\\u0061").into_bytes(),
+    ]);
+    let count = bodies.len();
+    let attack = |attackers: &Attackers, guard: &Guard| {
+        for body in &bodies {
+            attackers.strike(guard.review, 1, &Attack::Post(body.clone().into())).unwrap();
+        }
+    };
+    let site = Site::under("malformed and adversarial reviews, over and over", attack, count);
+    site.withstands();
+    let refused = site.guard.sum("aksarc_requests_refused_total", &["malformed"]).unwrap();
+    let panics = site.guard.sum("aksarc_reviews_not_evaluated_total", &["panic"]).unwrap();
+    eprintln!("{count} bodies, {refused} refused as malformed, {panics} panics");
+    assert!(refused >= 1.0 && panics < 1.0, "{refused} {panics}");
+}
+
+/// No connection can be accepted then, which is worse than the attacks above; but the guard comes back at once.
+#[test]
+fn a_guard_without_descriptors_waits_and_comes_back() {
+    let cluster = ControlPlane::start(Kubernetes::V1_33).unwrap();
+    let config = json!({"mode": "enforce", "platform": "azure-local"});
+    let mut guard = Guard::with_descriptors(&cluster, &config, 80).unwrap();
+    guard.register(&cluster).unwrap();
+    let person = cluster.http(&Identity::Person).unwrap();
+    let foreign = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "foreign"}});
+    let denied = || {
+        let answer = person.post("/api/v1/nodes?dryRun=All", &foreign).unwrap();
+        if answer.code == 403 && answer.body.contains("AA401") { Ok(()) } else { Err(answer.body) }
+    };
+    wait::until("a denial", LIMIT, denied).unwrap();
+    let attackers = Attackers::new(&cluster.authority()).unwrap();
+    attackers.strike(guard.review, 200, &Attack::HalfOpen).unwrap();
+    // By the log: a connection for metrics may need a descriptor that is not there.
+    let failed = || guard.log().matches("cannot accept connections").count();
+    wait::until("connections that cannot be accepted", LIMIT, || if failed() > 3 { Ok(()) } else { Err(failed()) })
+        .unwrap();
+    drop(attackers);
+    let begun = Instant::now();
+    wait::until("a denial", LIMIT, denied).unwrap();
+    let back = begun.elapsed();
+    let warnings = failed();
+    eprintln!(
+        "200 connections on 80 descriptors: {warnings} times none could be accepted, a denial {back:.1?} afterwards"
+    );
+    assert!(back < Duration::from_secs(6), "{back:?}");
+    assert!(guard.metric("aksarc_accept_errors_total").unwrap() >= 1.0);
 }
 
 /// A cluster with a node in it, whose guard is under attack.
@@ -205,6 +300,10 @@ fn spread(times: &[Duration]) -> String {
 }
 
 const NODE: &str = "moc-l1";
+/// Bytes of the largest body that the guard reads.
+const LARGEST: usize = 20 << 20;
+/// MiB, of the container in the shipped manifest.
+const MEMORY_LIMIT: u64 = 128;
 const PROBE_PERIOD: Duration = Duration::from_millis(10);
 /// A kubelet's own default.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);

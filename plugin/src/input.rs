@@ -1,7 +1,7 @@
 //! Input besides clusters: files, directories, archives and standard input.
 
 pub mod config;
-pub(crate) mod documents;
+pub mod documents;
 mod kustomize;
 pub mod manifests;
 pub mod places;

@@ -199,7 +199,7 @@ async fn memory(guard: &Server, directory: &Path, reviews: usize) -> anyhow::Res
     let bodies = [Edit::Lawful, Edit::Warned, Edit::Denied].map(|edit| Bytes::from(review(edit, 5 << 10)));
     let turns = 40;
     for turn in 0..turns {
-        for body in bodies.get(turn % bodies.len()) {
+        if let Some(body) = bodies.get(turn % bodies.len()) {
             clients.cost(body, reviews / turns).await?;
         }
     }

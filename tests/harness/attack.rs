@@ -17,6 +17,7 @@ use hyper_util::rt::TokioIo;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio_rustls::TlsConnector;
@@ -32,6 +33,8 @@ pub enum Attack {
     Idle(Bytes),
     /// It sends a review, and when that is answered the next.
     Post(Bytes),
+    /// It sends this and then one byte after the other, slowly, until it is closed.
+    Slow(Bytes),
 }
 
 /// Clients that attack the guard, from an address of their own. They end with the value.
@@ -110,6 +113,18 @@ async fn once(guard: SocketAddr, tls: &Arc<ClientConfig>, struck: &AtomicUsize, 
             }
             strike();
             to_end(&tcp).await?;
+        }
+        Attack::Slow(begin) => {
+            let mut stream = TlsConnector::from(Arc::clone(tls)).connect(name()?, tcp).await?;
+            stream.write_all(begin).await?;
+            strike();
+            let mut unread = [0; 1024];
+            loop {
+                tokio::select! {
+                    read = stream.read(&mut unread) => if read? == 0 { return Ok(()) },
+                    () = tokio::time::sleep(PAUSE) => stream.write_all(b"x").await?,
+                }
+            }
         }
         Attack::Idle(review) | Attack::Post(review) => {
             let stays = matches!(attack, Attack::Idle(_));

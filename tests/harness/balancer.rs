@@ -1,5 +1,6 @@
 //! A stand-in for what routes a Service's address to its pods: connections are passed on, and never looked into.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,6 +17,8 @@ pub struct Balancer {
 struct Routes {
     backends: Vec<SocketAddr>,
     turn: usize,
+    /// Connections so far, by where they were to go.
+    routed: HashMap<SocketAddr, usize>,
     tunnels: Vec<Tunnel>,
 }
 
@@ -60,6 +63,11 @@ impl Balancer {
         self.lock().backends.retain(|kept| *kept != backend);
     }
 
+    /// How many connections were to go to this address so far, whether or not it took them.
+    pub fn routed(&self, backend: SocketAddr) -> usize {
+        self.lock().routed.get(&backend).copied().unwrap_or_default()
+    }
+
     /// Closes every connection and waits until the clients have closed them too, so that their next requests begin with
     /// a handshake. No request may be on its way: a client does not send one a second time that it had begun to send.
     pub fn cut(&self) {
@@ -79,7 +87,9 @@ impl Balancer {
             let mut routes = self.lock();
             routes.turn += 1;
             let place = routes.turn % routes.backends.len().max(1);
-            routes.backends.get(place).copied().ok_or(io::ErrorKind::ConnectionRefused)?
+            let backend = routes.backends.get(place).copied().ok_or(io::ErrorKind::ConnectionRefused)?;
+            *routes.routed.entry(backend).or_default() += 1;
+            backend
         };
         let server = TcpStream::connect(backend)?;
         for end in [&client, &server] {

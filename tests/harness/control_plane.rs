@@ -1,6 +1,7 @@
 //! One control plane: its start, access to it, and its end.
 
 mod access;
+mod joining;
 mod keys;
 mod programs;
 
@@ -8,7 +9,7 @@ use std::collections::HashMap;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -25,6 +26,7 @@ use crate::pod_network::PodNetwork;
 use crate::process::{self, Supervised};
 use crate::wait;
 
+pub use programs::PlayedKubelets;
 use programs::{ApiServer, encryption, start_api_server, start_etcd, start_key_provider};
 
 /// A running control plane: etcd, kube-apiserver and what the [`Builder`] added.
@@ -39,7 +41,7 @@ pub struct ControlPlane {
     admin: Http,
     kubeconfigs: Mutex<HashMap<Identity, PathBuf>>,
     pub(crate) pki: Pki,
-    processes: Vec<Supervised>,
+    processes: Mutex<Vec<Supervised>>,
     /// Encrypts Secrets, where the [`Builder`] added it; `None` while it is stopped.
     key_provider: Option<Mutex<Option<Supervised>>>,
     pods: Pods,
@@ -57,6 +59,7 @@ pub struct Builder {
     controllers: bool,
     pods: Pods,
     key_provider: bool,
+    node_grace: Option<Duration>,
     api_server_flags: Vec<String>,
 }
 
@@ -91,6 +94,14 @@ impl Builder {
     #[must_use]
     pub fn pods(mut self) -> Self {
         self.pods = Pods::Run;
+        self
+    }
+
+    /// The controllers give a silent node up after `grace`: for tests that play kubelets by
+    /// [`ControlPlane::play_kubelets`].
+    #[must_use]
+    pub fn node_grace(mut self, grace: Duration) -> Self {
+        self.node_grace = Some(grace);
         self
     }
 
@@ -140,7 +151,7 @@ impl Builder {
             kubeconfigs: Mutex::default(),
             pki,
             // Dropped in this order, so that no program complains about a store that ended first.
-            processes: vec![process, etcd],
+            processes: Mutex::new(vec![process, etcd]),
             key_provider,
             pods: self.pods,
             runtime: Some(runtime),
@@ -162,7 +173,14 @@ impl ControlPlane {
     }
 
     pub fn builder(kubernetes: Kubernetes) -> Builder {
-        Builder { kubernetes, controllers: false, key_provider: false, pods: Pods::Left, api_server_flags: Vec::new() }
+        Builder {
+            kubernetes,
+            controllers: false,
+            key_provider: false,
+            node_grace: None,
+            pods: Pods::Left,
+            api_server_flags: Vec::new(),
+        }
     }
 
     pub fn kubernetes(&self) -> Kubernetes {
@@ -191,7 +209,7 @@ impl ControlPlane {
 
     /// Name and process id of everything that runs.
     pub fn processes(&self) -> Vec<(&'static str, u32)> {
-        self.processes.iter().map(|process| (process.name(), process.pid())).collect()
+        self.running().iter().map(|process| (process.name(), process.pid())).collect()
     }
 
     /// Every request answered so far. The log lags a little: see [`ControlPlane::audit_event`].
@@ -220,7 +238,7 @@ impl ControlPlane {
     /// It did not within `limit`; the message holds the object as seen last.
     pub fn object_when(&self, path: &str, limit: Duration, holds: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
         wait::until(path, limit, || {
-            if let Some(ended) = self.processes.iter().find(|process| process.exited().is_some()) {
+            if let Some(ended) = self.running().iter().find(|process| process.exited().is_some()) {
                 return Err(format!("{} has ended:\n{}", ended.name(), ended.log_tail()));
             }
             let answer = self.admin.get(path).map_err(|error| format!("{error:#}"))?;
@@ -229,6 +247,20 @@ impl ControlPlane {
                 _ => Err(answer.body),
             }
         })
+    }
+
+    /// Ends the API server as a crash would, and starts it again at the same address. It is not ready yet afterwards.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn restart_api_server(&self) -> anyhow::Result<()> {
+        let mut running = self.running();
+        let server = running.iter_mut().find(|process| process.name() == "kube-apiserver");
+        server.context("no API server")?.restart()
+    }
+
+    fn running(&self) -> MutexGuard<'_, Vec<Supervised>> {
+        self.processes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn runtime(&self) -> anyhow::Result<&Runtime> {
@@ -242,7 +274,7 @@ impl Drop for ControlPlane {
         if failed || env::var_os("AKSARC_KEEP").is_some() {
             self.keep(failed);
         }
-        self.processes.clear();
+        self.running().clear();
         if let Some(runtime) = self.runtime.take() {
             // Unlike its own drop, allowed on an async test's thread.
             runtime.shutdown_background();
@@ -284,7 +316,7 @@ impl ControlPlane {
 
     #[expect(clippy::print_stderr, reason = "part of the failing test's own output")]
     fn print_logs(&self) {
-        for process in &self.processes {
+        for process in &*self.running() {
             eprintln!("--- end of the log of {}\n{}", process.name(), process.log_tail());
         }
     }

@@ -8,17 +8,17 @@ mod readme;
 use std::fs;
 use std::path::Path;
 
-use aksarc_shared::data::own;
+use aksarc_shared::data::{self, own};
 use aksarc_shared::rules::derive;
-use aksarc_shared::verdict::guard::Settings;
+use aksarc_shared::verdict::guard::{Guard, Settings};
 use aksarc_webhook::config;
-use aksarc_webhook::manifest::{self, ManifestOptions, chart, protection};
+use aksarc_webhook::manifest::{self, ManifestOptions, chart, protection, rules};
 use anyhow::Context;
 use kubectl_aksarc::commands::guard::roles;
 use kubectl_aksarc::commands::report::publish;
 
 /// The generated files and how each is made: from the text it has now to the text it should have.
-pub const FILES: [(&str, Make); 19] = [
+pub const FILES: [(&str, Make); 20] = [
     ("README.md", readme::renewed),
     ("deploy/chart/files/alerts.yaml", |_| of("deploy/monitoring/alerts.yaml")),
     ("deploy/chart/files/dashboard.json", |_| of("deploy/monitoring/dashboard.json")),
@@ -31,6 +31,7 @@ pub const FILES: [(&str, Make); 19] = [
     ("deploy/guard-config.schema.json", |_| Ok(config::schema())),
     ("deploy/guard-operator.yaml", |_| Ok(roles::roles())),
     ("deploy/guard-protection.yaml", |_| Ok(protection::render(&Settings::default()))),
+    ("deploy/guard-rules.yaml", |_| Ok(rules::render(&Guard::new(data::embedded(), Settings::default())?))),
     ("deploy/guard.yaml", |_| Ok(manifest::render(&ManifestOptions::default()))),
     ("deploy/plugin-config.schema.json", |_| Ok(kubectl_aksarc::input::config::schema())),
     ("deploy/publisher.yaml", |_| Ok(publish::roles(own::NAMESPACE))),

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use aksarc_webhook::manifest;
@@ -49,7 +50,7 @@ impl Guard {
     /// # Errors
     /// As [`Guard::install`].
     pub fn install_with(cluster: &ControlPlane, config: &Value, further: Vec<String>) -> anyhow::Result<Self> {
-        let mut guard = Self::mounted(cluster, "guard", config, further)?;
+        let mut guard = Self::mounted(cluster, &[], "guard", config, further)?;
         guard.register(cluster)?;
         Ok(guard)
     }
@@ -59,7 +60,17 @@ impl Guard {
     /// # Errors
     /// It does not build or start.
     pub fn unregistered(cluster: &ControlPlane, config: &Value) -> anyhow::Result<Self> {
-        Self::mounted(cluster, "guard", config, Vec::new())
+        Self::mounted(cluster, &[], "guard", config, Vec::new())
+    }
+
+    /// As [`Guard::unregistered`], as a process that may have so many files and connections open.
+    ///
+    /// # Errors
+    /// As [`Guard::unregistered`].
+    pub fn with_descriptors(cluster: &ControlPlane, config: &Value, most: usize) -> anyhow::Result<Self> {
+        let limit = format!("ulimit -n {most}; exec \"$@\"");
+        let under = ["/bin/sh", "-c", &limit, "sh"].map(str::to_owned);
+        Self::mounted(cluster, &under, "guard", config, Vec::new())
     }
 
     /// Starts the program without telling the API server of it: a further replica, in the directory `name`.
@@ -67,30 +78,46 @@ impl Guard {
     /// # Errors
     /// It does not build or start.
     pub fn replica(cluster: &ControlPlane, name: &str, further: Vec<String>) -> anyhow::Result<Self> {
-        Self::mounted(cluster, name, &json!({"mode": "observe"}), further)
+        Self::mounted(cluster, &[], name, &json!({"mode": "observe"}), further)
     }
 
-    /// A replica with `config` and no certificate but the one that it makes itself, in the directory `name`.
+    /// A replica with `config` and no certificate but the one that it makes itself, in the directory `name`. It is started by
+    /// the words of `under`, such as those of `env`. It is not ready yet.
     ///
     /// # Errors
-    /// It does not build, start or become ready.
-    pub fn without_certificate(
+    /// It does not build or start.
+    pub(crate) fn without_certificate(
         cluster: &ControlPlane,
+        under: &[String],
         name: &str,
         config: &Value,
         arguments: Vec<String>,
     ) -> anyhow::Result<Self> {
         fs::create_dir_all(cluster.directory().join(name))?;
-        Self::start(cluster, name, config, arguments)
+        Self::start(cluster, under, name, config, arguments)
     }
 
-    fn mounted(cluster: &ControlPlane, name: &str, config: &Value, further: Vec<String>) -> anyhow::Result<Self> {
+    fn mounted(
+        cluster: &ControlPlane,
+        under: &[String],
+        name: &str,
+        config: &Value,
+        further: Vec<String>,
+    ) -> anyhow::Result<Self> {
         let tls = certificates(cluster, name)?.display().to_string();
         let own = ["--tls-dir".to_owned(), tls, "--poll".to_owned(), "100ms".to_owned()];
-        Self::start(cluster, name, config, own.into_iter().chain(further).collect())
+        let guard = Self::start(cluster, under, name, config, own.into_iter().chain(further).collect())?;
+        guard.await_ready()?;
+        Ok(guard)
     }
 
-    fn start(cluster: &ControlPlane, name: &str, config: &Value, further: Vec<String>) -> anyhow::Result<Self> {
+    fn start(
+        cluster: &ControlPlane,
+        under: &[String],
+        name: &str,
+        config: &Value,
+        further: Vec<String>,
+    ) -> anyhow::Result<Self> {
         let directory = cluster.directory().join(name);
         let path = directory.join("config.yaml");
         write_config(&path, config)?;
@@ -106,11 +133,11 @@ impl Guard {
             path.display().to_string(),
         ];
         arguments.extend(further);
-        let program = product::webhook()?;
-        let process = Supervised::start("aksarc-webhook", &program, arguments, directory.join("guard.log"))?;
-        let guard = Guard { process: Some(process), review, admin, probe, config: path, webhooks: Vec::new() };
-        guard.await_ready()?;
-        Ok(guard)
+        let own = product::webhook()?;
+        let mut words = under.iter().cloned().chain([own.display().to_string()]).chain(arguments);
+        let program = PathBuf::from(words.next().context("no program")?);
+        let process = Supervised::start("aksarc-webhook", &program, words, directory.join("guard.log"))?;
+        Ok(Guard { process: Some(process), review, admin, probe, config: path, webhooks: Vec::new() })
     }
 
     /// Replaces the configuration and waits until it is in use.
@@ -148,6 +175,49 @@ impl Guard {
         let meta = current.get_mut("metadata").and_then(Value::as_object_mut).context("no metadata")?;
         meta.insert("annotations".to_owned(), generated);
         admin.put(&path, &current)?.object().map(drop)
+    }
+
+    /// Replaces the file of its configuration by any text, as a kubelet would, and does not wait.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write_configuration(&self, text: &str) -> anyhow::Result<()> {
+        let draft = self.config.with_extension("new");
+        fs::write(&draft, text)?;
+        Ok(fs::rename(draft, &self.config)?)
+    }
+
+    /// Waits until it has ended by itself, after a signal for one.
+    ///
+    /// # Errors
+    /// It goes on for longer than `limit`, or was killed before.
+    pub fn await_end(&self, limit: Duration) -> anyhow::Result<ExitStatus> {
+        let process = self.process.as_ref().context("it was killed")?;
+        wait::until("the end of the guard", limit, || process.exited().ok_or_else(|| process.log_tail()))
+    }
+
+    /// The bytes of memory that it has in use.
+    ///
+    /// # Errors
+    /// It does not run, or the system does not say.
+    pub fn resident_bytes(&self) -> anyhow::Result<u64> {
+        self.memory("VmRSS:")
+    }
+
+    /// The bytes of memory that it has had in use at most.
+    ///
+    /// # Errors
+    /// As [`Guard::resident_bytes`].
+    pub fn peak_bytes(&self) -> anyhow::Result<u64> {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, row: &str) -> anyhow::Result<u64> {
+        let pid = self.pid().context("it does not run")?;
+        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(row)).with_context(|| format!("no {row}"))?;
+        let kib: u64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kib << 10)
     }
 
     /// Ends it at once, as a crash would.
@@ -194,7 +264,11 @@ impl Guard {
         Ok(values.iter().sum())
     }
 
-    fn await_ready(&self) -> anyhow::Result<()> {
+    /// Waits until it is ready for reviews.
+    ///
+    /// # Errors
+    /// It is not in time.
+    pub fn await_ready(&self) -> anyhow::Result<()> {
         wait::until("the guard", LIMIT, || match get(self.probe, "/readyz") {
             Ok(_) => Ok(()),
             Err(error) => Err(format!("{error:#}\n{}", self.log())),

@@ -1,7 +1,7 @@
 //! Child processes that end with the test, however it ends.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
@@ -17,6 +17,8 @@ use anyhow::{Context, bail};
 #[derive(Debug)]
 pub(crate) struct Supervised {
     name: &'static str,
+    program: PathBuf,
+    arguments: Vec<OsString>,
     watchdog: Mutex<Child>,
     pid: u32,
     log: PathBuf,
@@ -56,12 +58,13 @@ impl Supervised {
         arguments: impl IntoIterator<Item = A>,
         log: PathBuf,
     ) -> anyhow::Result<Self> {
+        let arguments: Vec<OsString> = arguments.into_iter().map(|argument| argument.as_ref().to_owned()).collect();
         let mut watchdog = watchdog
             .arg("-c")
             .arg(WATCHDOG)
             .arg("watchdog")
             .arg(program)
-            .args(arguments)
+            .args(&arguments)
             .env("AKSARC_LOG", &log)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -78,7 +81,14 @@ impl Supervised {
             bail!("the watchdog of {name} did not say which process it started: {line:?}");
         };
         let watchdog = Mutex::new(watchdog);
-        Ok(Self { name, watchdog, pid, log })
+        Ok(Self { name, program: program.to_owned(), arguments, watchdog, pid, log })
+    }
+
+    /// Ends one that [`Supervised::start`] has started, and starts it again with the same arguments and the same log.
+    pub(crate) fn restart(&mut self) -> anyhow::Result<()> {
+        self.end();
+        *self = Self::start(self.name, &self.program, &self.arguments, self.log.clone())?;
+        Ok(())
     }
 
     pub(crate) fn name(&self) -> &'static str {
@@ -101,6 +111,13 @@ impl Supervised {
         )
     }
 
+    fn end(&self) {
+        let mut watchdog = self.watchdog();
+        drop(watchdog.stdin.take());
+        // An error means that it is gone already, which is all we want.
+        let _ = watchdog.wait();
+    }
+
     fn watchdog(&self) -> MutexGuard<'_, Child> {
         self.watchdog.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -113,10 +130,7 @@ impl Supervised {
 
 impl Drop for Supervised {
     fn drop(&mut self) {
-        let mut watchdog = self.watchdog();
-        drop(watchdog.stdin.take());
-        // An error means that it is gone already, which is all we want.
-        let _ = watchdog.wait();
+        self.end();
     }
 }
 

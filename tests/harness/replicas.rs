@@ -1,14 +1,21 @@
 //! Replicas of the guard that make their own certificates, behind one Service: the right ones, the real rights, and the
 //! policies that limit them.
 
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
 
 use aksarc_shared::data::own;
 use aksarc_webhook::certificates::record::CertificateRecord;
 use aksarc_webhook::manifest::{self, protection};
+use aksarc_webhook::tls;
 use anyhow::{Context, ensure};
 use k8s_openapi::ByteString;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use serde_json::{Value, json};
 
 use crate::balancer::Balancer;
@@ -68,14 +75,31 @@ impl<'c> Replicas<'c> {
     /// # Errors
     /// It does not build, start or become ready.
     pub fn start(&mut self, config: &Value) -> anyhow::Result<Guard> {
+        self.start_under(&[], config)
+    }
+
+    /// As [`Replicas::start`], started by the words of `under`, such as those of `env`.
+    ///
+    /// # Errors
+    /// As [`Replicas::start`].
+    pub fn start_under(&mut self, under: &[String], config: &Value) -> anyhow::Result<Guard> {
+        let guard = self.start_unready(under, config)?;
+        guard.await_ready()?;
+        self.balancer.add(guard.review);
+        Ok(guard)
+    }
+
+    /// As [`Replicas::start_under`], without waiting until it is ready and without reviews for it.
+    ///
+    /// # Errors
+    /// It does not build or start.
+    pub fn start_unready(&mut self, under: &[String], config: &Value) -> anyhow::Result<Guard> {
         self.started += 1;
         let name = format!("guard-{}", self.started);
         let mut arguments = self.arguments.clone();
         let kubeconfig = self.kubeconfig.display().to_string();
         arguments.extend(["--kubeconfig".to_owned(), kubeconfig, "--replica".to_owned(), name.clone()]);
-        let guard = Guard::without_certificate(self.cluster, &name, config, arguments)?;
-        self.balancer.add(guard.review);
-        Ok(guard)
+        Guard::without_certificate(self.cluster, under, &name, config, arguments)
     }
 
     /// The record that they share.
@@ -111,6 +135,29 @@ impl<'c> Replicas<'c> {
 pub fn signal(pid: u32, name: &str) -> anyhow::Result<()> {
     let mut kill = Command::new("kill");
     Finished::run(kill.args([format!("-{name}"), pid.to_string()]), None)?.succeeded().map(drop)
+}
+
+/// Makes a handshake as an API server does that trusts `bundle`.
+///
+/// # Errors
+/// The guard presents no certificate that the API server would take, or none within three seconds.
+pub fn handshake(address: SocketAddr, bundle: &str) -> anyhow::Result<()> {
+    let mut roots = RootCertStore::empty();
+    for der in CertificateDer::pem_slice_iter(bundle.as_bytes()) {
+        roots.add(der?)?;
+    }
+    let config = ClientConfig::builder_with_provider(tls::provider())
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from("guard.aksarc-system.svc")?;
+    let mut client = ClientConnection::new(Arc::new(config), name)?;
+    let mut tcp = TcpStream::connect(address)?;
+    tcp.set_read_timeout(Some(Duration::from_secs(3)))?;
+    while client.is_handshaking() {
+        client.complete_io(&mut tcp)?;
+    }
+    Ok(())
 }
 
 fn decoded(base64: &Value) -> anyhow::Result<String> {

@@ -8,8 +8,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use aksarc_shared::chain::Chain;
+use aksarc_shared::data;
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::k8s::certificate;
+use aksarc_shared::verdict::guard::Guard;
 use anyhow::Context;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -116,6 +118,9 @@ struct ManifestArgs {
     /// The policy that protects webhook configurations instead, which no webhook can; for Kubernetes 1.30 or newer.
     #[arg(long, conflicts_with_all = ["ca_file", "tls_secret", "image", "pod_cidr"])]
     protection: bool,
+    /// The policies that refuse the gravest changes even while the guard is down instead; for Kubernetes 1.30 or newer.
+    #[arg(long, conflicts_with_all = ["ca_file", "tls_secret", "image", "pod_cidr", "protection"])]
+    rules: bool,
 }
 
 #[derive(Debug, Args)]
@@ -173,7 +178,8 @@ struct ServeArgs {
     /// Both times, for tests.
     #[arg(long, hide = true, value_name = "DURATION", value_parser = duration)]
     protection_every: Option<Duration>,
-    /// How to reach the API server for all of these; without it as the pod's service account.
+    /// How to reach the API server for all of these; without it as the pod's service account. It holds a token or a
+    /// certificate: programs that get one are not run, and proxies not used.
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
     /// The form of the log, which goes to standard error; lines that cannot be written are dropped and counted.
@@ -307,17 +313,19 @@ fn print_manifest(arguments: ManifestArgs) -> anyhow::Result<ExitCode> {
     let config = match &arguments.config {
         Some(file) => {
             let bytes = read(file)?;
-            let guard = match config::guard(&bytes) {
-                Ok(guard) => guard,
+            let settings = match config::guard(&bytes) {
+                Ok(guard) => guard.settings().clone(),
                 Err(error) => return Ok(refused(file, &error)),
             };
-            let text = String::from_utf8_lossy(&bytes).into_owned();
-            Some(ManifestConfig { text, settings: guard.settings().clone() })
+            Some(ManifestConfig { text: String::from_utf8_lossy(&bytes).into_owned(), settings })
         }
         None => None,
     };
+    let settings = || config.as_ref().map(|config| config.settings.clone()).unwrap_or_default();
     let (expected, notes) = if arguments.protection {
-        (manifest::protection::render(&config.map(|config| config.settings).unwrap_or_default()), Vec::new())
+        (manifest::protection::render(&settings()), Vec::new())
+    } else if arguments.rules {
+        (manifest::rules::render(&Guard::new(data::embedded(), settings())?), Vec::new())
     } else {
         let options = ManifestOptions { certificate, config, image: arguments.image, pods: arguments.pod_cidr };
         (manifest::render(&options), manifest::notes(&options))

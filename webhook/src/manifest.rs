@@ -12,6 +12,7 @@ mod network;
 mod notes;
 mod options;
 pub mod protection;
+pub mod rules;
 mod template;
 
 use std::collections::BTreeSet;

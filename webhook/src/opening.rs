@@ -9,7 +9,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::api::{Access, ApiConnection};
+use crate::api::{Access, Api};
 use crate::protection::{OBJECTS, ProtectedObject};
 
 /// A sentence for each object that was opened with `reason`, or closed where there is none. An object that does not exist
@@ -18,12 +18,12 @@ use crate::protection::{OBJECTS, ProtectedObject};
 /// # Errors
 /// An object could be neither opened nor closed for a minute.
 pub async fn set(access: Access, reason: Option<&str>) -> anyhow::Result<Vec<String>> {
-    let mut connection = ApiConnection::new(access);
+    let api = Api::new(access);
     let deadline = Instant::now() + LIMIT;
     let mut done = Vec::new();
     for object in OBJECTS {
         loop {
-            match once(&mut connection, &object, reason).await {
+            match once(&api, &object, reason).await {
                 Ok(sentence) => break done.push(sentence),
                 // Rights that were given a moment ago count a moment later.
                 Err(_) if Instant::now() < deadline => sleep(PAUSE).await,
@@ -34,11 +34,7 @@ pub async fn set(access: Access, reason: Option<&str>) -> anyhow::Result<Vec<Str
     Ok(done)
 }
 
-async fn once(
-    connection: &mut ApiConnection,
-    object: &ProtectedObject,
-    reason: Option<&str>,
-) -> anyhow::Result<String> {
+async fn once(api: &Api, object: &ProtectedObject, reason: Option<&str>) -> anyhow::Result<String> {
     let what = format!("{} {}", object.kind, object.name);
     let (verb, value) = match reason {
         Some(reason) => ("opened", Value::from(reason)),
@@ -46,9 +42,7 @@ async fn once(
     };
     let path = format!("{}?fieldManager={MANAGER}", object.path());
     let annotation = json!({"metadata": {"annotations": {OPEN: value}}});
-    let context = || format!("{what} is not {verb}");
-    let answer = connection.api().await.with_context(context)?.merge_patch(&path, &annotation).await;
-    let answer = answer.with_context(context)?;
+    let answer = api.merge_patch(&path, &annotation).await.with_context(|| format!("{what} is not {verb}"))?;
     match answer.status {
         StatusCode::NOT_FOUND => Ok(format!("there is no {what}")),
         status if status.is_success() => Ok(format!("{verb} {what}")),

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 /// The depth of the search in a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Depth {
+pub enum Depth {
     /// Only its own files.
     Flat,
     /// Files of subdirectories too.

@@ -23,7 +23,7 @@ pub struct Manifest {
 
 /// Manifests as the flags give them.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Given<'a> {
+pub enum Given<'a> {
     /// Files, directories, archives and standard input: `-f`.
     Files(&'a [PathBuf], Depth),
     /// A directory with a kustomization: `-k`.
@@ -42,7 +42,7 @@ impl<'a> Given<'a> {
 ///
 /// # Errors
 /// A file cannot be read, a document is not a Kubernetes object, a path contains no objects, or `take` fails.
-pub(crate) fn each(given: Given<'_>, take: &mut dyn FnMut(Manifest) -> anyhow::Result<()>) -> anyhow::Result<()> {
+pub fn each(given: Given<'_>, take: &mut dyn FnMut(Manifest) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let (paths, depth) = match given {
         Given::Files(paths, depth) => (paths, depth),
         Given::Kustomization(path) if is_address(path) => bail!(

@@ -9,11 +9,11 @@ use super::documents;
 
 /// A line and a column of a file, both from 1 on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct FilePosition {
+pub struct FilePosition {
     /// The line.
-    pub(crate) line: usize,
+    pub line: usize,
     /// The column, in characters.
-    pub(crate) column: usize,
+    pub column: usize,
 }
 
 /// An object in a file: its document, and the items of lists that lead to it.
@@ -26,7 +26,7 @@ pub struct ObjectInFile {
 }
 
 /// The positions in one file of manifests.
-pub(crate) struct FilePositions {
+pub struct FilePositions {
     documents: Vec<Node>,
 }
 
@@ -44,7 +44,7 @@ enum NodeValue {
 
 impl FilePositions {
     /// The positions in a text, YAML or JSON; as many documents as can be read.
-    pub(crate) fn of(text: &str) -> Self {
+    pub fn of(text: &str) -> Self {
         let text = text.trim_start_matches('\u{feff}');
         let documents = if text.trim_start().starts_with('{') { json(text) } else { yaml(text, 0) };
         FilePositions { documents }
@@ -58,7 +58,7 @@ impl FilePositions {
     }
 
     /// The position of a field of an object: of its key, or of the nearest key above it, or of the object.
-    pub(crate) fn field(&self, object: &ObjectInFile, path: &str) -> Option<FilePosition> {
+    pub fn field(&self, object: &ObjectInFile, path: &str) -> Option<FilePosition> {
         let mut node = self.documents.get(object.document.checked_sub(1)?)?;
         for number in &object.items {
             let (_, items) = node.entry("items")?;

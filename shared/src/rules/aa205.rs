@@ -42,13 +42,14 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Warn,
     instead: "set it on the node pool",
-    page: include_str!("aa205.md"),
-    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
     claim: None,
     manifests: ManifestUse::AsNodeUpdate,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck =
+    StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None };
 
 /// Notes keys that a person's tool owns, and keys the pool has of its own and so has to keep. A device plugin's label
 /// is nobody's to repair.

@@ -115,4 +115,4 @@ const LABEL: &str = "bench.example/asked";
 const IMAGES: usize = 42;
 const WARM_UP: usize = 20;
 const ROUNDS: usize = 420;
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);

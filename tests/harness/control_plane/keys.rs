@@ -17,7 +17,7 @@ impl ControlPlane {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub(crate) fn present(&self, from: i64, to: i64) -> anyhow::Result<()> {
+    pub fn present(&self, from: i64, to: i64) -> anyhow::Result<()> {
         self.pki.renew("kube-apiserver", from, to)
     }
 

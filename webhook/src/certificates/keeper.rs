@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::CertificateOptions;
 use super::authority::{Authority, Leaf, later};
@@ -20,7 +20,7 @@ use super::decide::{HeldCertificate, NextAction, SeenTrust, Situation};
 use super::outcome::PassOutcome;
 use super::record::{CertificateRecord, CertificateRecordError, TrustStep};
 use super::sight::StepSight;
-use crate::api::{Api, ApiAnswer, ApiConnection, ApiError, jitter};
+use crate::api::{Api, ApiAnswer, ApiError, jitter};
 use crate::log::LoggedFailure;
 use crate::presented::PresentedCertificate;
 
@@ -32,13 +32,14 @@ pub(crate) async fn run(
 ) {
     let every = options.every;
     let mut keeper = CertificateKeeper {
-        connection: ApiConnection::new(options.access.clone()),
+        api: Api::new(options.access.clone()),
         options,
         presented,
         counters,
         own: None,
         sight: StepSight::default(),
         ahead: SignedDuration::ZERO,
+        heard: None,
         step: None,
         was_trusted: false,
         read: None,
@@ -101,6 +102,8 @@ struct OwnCertificate {
     authority: Authority,
     leaf: Leaf,
     renew_at: Timestamp,
+    /// Whether it was made while nobody knew the time: another one follows when the API server is heard again.
+    is_makeshift: bool,
 }
 
 /// The record as it was read.
@@ -111,7 +114,7 @@ struct ReadRecord {
 }
 
 struct CertificateKeeper {
-    connection: ApiConnection,
+    api: Api,
     options: CertificateOptions,
     presented: Arc<PresentedCertificate>,
     counters: CertificateCounters,
@@ -119,6 +122,8 @@ struct CertificateKeeper {
     sight: StepSight,
     /// How far the API server's clock is ahead of this machine's: certificates are valid by that one.
     ahead: SignedDuration,
+    /// The API server's time when it was last heard, and when that was.
+    heard: Option<(Timestamp, Instant)>,
     /// The step that was logged last.
     step: Option<(&'static str, u64)>,
     /// Whether API servers were seen to trust what is served. Before that no reviews should come here.
@@ -150,7 +155,7 @@ impl CertificateKeeper {
 
     /// Reads, presents what is to be presented, and does what is to be done next. `None` when that is nothing.
     async fn act(&mut self) -> Result<Option<()>, PassTrouble> {
-        let api = self.connection.api().await?;
+        let api = self.api.clone();
         // In this order: see `decide`.
         let (configuration, trust) = self.read_configuration(&api).await?;
         let ReadRecord { secret, record } = self.read_record(&api).await?;
@@ -200,29 +205,47 @@ impl CertificateKeeper {
     fn serve(&mut self, authority: &Authority, now: Timestamp) -> Result<(), PassTrouble> {
         let present = self.own.as_ref().filter(|own| {
             let began = own.leaf.validity.begin.is_none_or(|begin| begin <= now);
-            own.authority == *authority && now < own.renew_at && began
+            own.authority == *authority && now < own.renew_at && began && !own.is_makeshift
         });
         if present.is_some() {
             return Ok(());
         }
-        let leaf = authority.leaf(now, self.options.times.leaf).map_err(|error| PassTrouble::unmade(&error))?;
+        let life = self.options.times.leaf;
+        let leaf = authority.leaf(now, life).map_err(|error| PassTrouble::unmade(&error))?;
+        // A random moment, so that replicas that were started together do not renew together.
+        let renew_at = leaf.renew_at(jitter(SPREAD.min(life / 10)));
+        self.take(OwnCertificate { authority: authority.clone(), leaf, renew_at, is_makeshift: false })
+    }
+
+    /// Takes a certificate into use.
+    fn take(&mut self, own: OwnCertificate) -> Result<(), PassTrouble> {
+        let OwnCertificate { authority, leaf, .. } = &own;
         let loaded = leaf.pair.load().map_err(|error| PassTrouble::unmade(&error))?;
         self.presented.present(loaded.config);
         let (generation, end) = (authority.generation, leaf.validity.end);
         self.counters.presented(generation, authority.certificate.validity.end, end);
         tracing::info!(generation, not_after = %end, fingerprint = leaf.fingerprint, "certificate taken into use");
-        // A random moment, so that replicas that were started together do not renew together.
-        let renew_at = leaf.renew_at(jitter(SPREAD.min(self.options.times.leaf / 10)));
-        self.own = Some(OwnCertificate { authority: authority.clone(), leaf, renew_at });
+        self.own = Some(own);
         Ok(())
     }
 
     /// Renews the certificate by the authority in memory, where it is due.
+    ///
+    /// When this machine's clock jumped since the API server was last heard, nobody knows whether it goes right now: the new
+    /// certificate is then valid by both reckonings.
     fn renew_alone(&mut self) -> Result<(), PassTrouble> {
-        match self.own.as_ref().map(|own| own.authority.clone()) {
-            Some(authority) => self.serve(&authority, self.now()),
-            None => Ok(()),
+        let (earliest, latest) = self.time_unheard();
+        let life = self.options.times.leaf;
+        let due = self.own.as_ref().filter(|own| own.renew_at <= latest);
+        let Some(authority) = due.map(|own| own.authority.clone()) else { return Ok(()) };
+        if latest.duration_since(earliest) <= CLOCK {
+            return self.serve(&authority, latest);
         }
+        let earliest = authority.certificate.validity.begin.map_or(earliest, |begin| earliest.max(begin));
+        let between = Duration::try_from(latest.duration_since(earliest)).unwrap_or_default();
+        let leaf = authority.leaf(earliest, between + life).map_err(|error| PassTrouble::unmade(&error))?;
+        let renew_at = later(latest, SignedDuration::try_from(life * 2 / 3).unwrap_or(SignedDuration::MAX));
+        self.take(OwnCertificate { authority, leaf, renew_at, is_makeshift: true })
     }
 
     async fn read_configuration(&mut self, api: &Api) -> Result<(Value, SeenTrust), PassTrouble> {
@@ -360,11 +383,21 @@ impl CertificateKeeper {
         later(Timestamp::now(), self.ahead)
     }
 
+    /// The API server's time by this machine's clock, and by what has passed since it was last heard: the earlier and the
+    /// later one.
+    fn time_unheard(&self) -> (Timestamp, Timestamp) {
+        let told = self.now();
+        let passed = |since: Instant| SignedDuration::try_from(since.elapsed()).unwrap_or(SignedDuration::MAX);
+        let counted = self.heard.map_or(told, |(heard, since)| later(heard, passed(since)));
+        (told.min(counted), told.max(counted))
+    }
+
     fn set_clock(&mut self, answer: &ApiAnswer) {
         if let Some(date) = answer.date {
             let ahead = date.duration_since(Timestamp::now());
             // The answer has whole seconds: less than that is no difference.
             self.ahead = if ahead.abs() > CLOCK { ahead } else { SignedDuration::ZERO };
+            self.heard = Some((self.now(), Instant::now()));
         }
     }
 }
