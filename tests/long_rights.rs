@@ -80,6 +80,7 @@ impl Site<'_> {
                 assert!(gone.is_success(), "{}", gone.body);
             }
             ("patch", "validatingwebhookconfigurations.admissionregistration.k8s.io") => self.empty_trust(),
+            ("patch", "supportwaivers/status.aksarc.dev") => self.waive(),
             _ => {}
         }
         let guard = self.replicas.start_unready(&[], &enforced()).unwrap();
@@ -124,6 +125,15 @@ impl Site<'_> {
         let emptied = |place: usize| json!({"op": "add", "path": format!("/webhooks/{place}/clientConfig/caBundle"), "value": ""});
         let operations: Vec<Value> = (0..count).map(emptied).collect();
         self.admin.patch(&configuration_path(), PatchKind::Json, &json!(operations)).unwrap().object().unwrap();
+    }
+
+    /// Makes a waiver, whose status is then due.
+    fn waive(&self) {
+        let expires = "2027-01-01T00:00:00Z";
+        let waiver = json!({"apiVersion": "aksarc.dev/v1alpha1", "kind": "SupportWaiver", "metadata": {"name": "a-test"},
+            "spec": {"rules": ["AA205"], "match": {"kind": "Node", "name": "edge-7"}, "reason": "a test",
+                "requestedBy": "alice", "approvedBy": "bob", "expires": expires}});
+        self.admin.post("/apis/aksarc.dev/v1alpha1/supportwaivers", &waiver).unwrap().object().unwrap();
     }
 
     /// A change that the guard has to deny, and would note.
