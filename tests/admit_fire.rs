@@ -1,7 +1,7 @@
 //! The guard under fire, in front of a real API server: replicas are killed and rolled out, the API server restarts, the
 //! configuration changes all the time and clocks jump, while changes come in. Each gets the answer that it is owed.
 
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests are tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stderr, reason = "helpers of tests are tests")]
 
 mod under_load {
     pub(crate) mod faults;

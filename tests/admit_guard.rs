@@ -68,11 +68,14 @@ fn an_identity_that_could_be_the_platform_is_warned_never_denied() {
             assert_warned(&change.rehearse(&admin, manager), change.code, &change);
         }
     }
+    let told = |guard: &Guard| guard.log().matches("refuses no delete and no `kubectl scale`").count();
+    assert_eq!(told(&guard), 1, "{}", guard.log());
     // The credential settles it: the second certificate of the same name is a person's here, the first is not.
     let second = credential_id(&cluster, &Identity::SecondAdmin);
     let first = credential_id(&cluster, &Identity::Admin);
     let actors = json!({"people": {"credentialIds": [second]}, "platform": {"credentialIds": [first]}});
     guard.reconfigure(&json!({"mode": "enforce", "actors": actors})).unwrap();
+    assert_eq!(told(&guard), 1, "{}", guard.log());
     let person = cluster.http(&Identity::SecondAdmin).unwrap();
     for change in changes().into_iter().filter(|change| change.denies) {
         assert_denied(&change.rehearse(&person, "manager"), &guard, change.code, &change);
@@ -167,6 +170,21 @@ fn in_namespaces_of_users_only_pods_with_power_over_their_node_are_asked_about()
         }
     }
 
+    // So much that the API server would give up looking through it, and go on without the guard.
+    let capabilities = |count: usize| (0..count).map(|n| format!("CAP_{n}")).collect::<Vec<_>>();
+    let container = |name: String, add: Vec<String>| json!({"name": name, "image": IMAGE, "securityContext": {"capabilities": {"add": add}}});
+    let many: Vec<Value> = (0..600).map(|n| container(format!("c{n}"), capabilities(200))).collect();
+    for containers in [many, vec![container("main".to_owned(), capabilities(100_000))]] {
+        assert!(asked("Deployment", &with(&json!({"containers": containers}))), "asked about no workload of this size");
+    }
+    let metrics = cluster.http(&Identity::Admin).unwrap().get("/metrics").unwrap().body;
+    let given_up: Vec<&str> = metrics
+        .lines()
+        .filter(|line| line.starts_with("apiserver_admission_match_condition_evaluation_errors_total"))
+        .filter(|line| line.contains("guard.aksarc.dev"))
+        .collect();
+    assert_eq!(given_up, Vec::<&str>::new());
+
     // The whole life of a workload, with the pods that controllers make of it; no kubelet runs them here.
     let before = reviews();
     let (path, object) = running("Deployment", &ordinary);
@@ -206,6 +224,50 @@ fn lawful_changes_by_people_pass_without_a_word() {
     quiet(&["delete", "deployment", "log-agent", "--namespace=kube-system"]);
     quiet(&["create", "deployment", "web", "--image=example.com/web:1"]);
     quiet(&["label", "deployment", "coredns", "team=dns", "--namespace=kube-system"]);
+}
+
+#[test]
+fn what_can_starve_or_reroute_the_systems_parts_is_warned_of() {
+    let cluster = samples::start("healthy-azure-local").unwrap();
+    let _guard = Guard::install(&cluster, &json!({"mode": "enforce", "platform": "azure-local"})).unwrap();
+    let person = cluster.http(&Identity::Person).unwrap();
+    let create = |what, code, path: &str, body: Value| Change {
+        verb: Verb::Create,
+        ..patch(what, code, PatchKind::Merge, path, body)
+    };
+    let system = "namespaces/kube-system";
+    let finalizers = || json!({"metadata": {"finalizers": ["contoso.example/stay"]}});
+    for change in [
+        patch(
+            "a level of Pod Security",
+            "AA303",
+            PatchKind::Merge,
+            "/api/v1/namespaces/kube-system",
+            json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}),
+        ),
+        create(
+            "a quota",
+            "AA303",
+            &format!("/api/v1/{system}/resourcequotas"),
+            json!({"metadata": {"name": "q"}, "spec": {"hard": {"pods": "0"}}}),
+        ),
+        create(
+            "a network policy",
+            "AA303",
+            &format!("/apis/networking.k8s.io/v1/{system}/networkpolicies"),
+            json!({"metadata": {"name": "none"}, "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}}),
+        ),
+        patch("a finalizer on a node", "AA208", PatchKind::Merge, &format!("/api/v1/nodes/{NODE}"), finalizers()),
+        patch(
+            "a finalizer on a component",
+            "AA301",
+            PatchKind::Merge,
+            &format!("/apis/apps/v1/{system}/deployments/coredns"),
+            finalizers(),
+        ),
+    ] {
+        assert_warned(&change.rehearse(&person, "kubectl-edit"), change.code, &change);
+    }
 }
 
 #[test]

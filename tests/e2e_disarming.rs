@@ -12,7 +12,7 @@ use aksarc_shared::k8s::read::yaml;
 use aksarc_shared::verdict::guard::Settings;
 use aksarc_tests::guard::Guard;
 use aksarc_tests::replicas::{Replicas, configuration_path, secret_path};
-use aksarc_tests::{Answer, ControlPlane, Http, Identity, Kubernetes, PatchKind, wait};
+use aksarc_tests::{Answer, ControlPlane, Finished, Http, Identity, Kubernetes, PatchKind, product, wait};
 use aksarc_webhook::manifest::protection::{self, NAMESPACE_POLICY, OBJECTS_POLICY, POLICY};
 use aksarc_webhook::manifest::{self, ManifestOptions};
 use serde_json::{Value, json};
@@ -29,6 +29,8 @@ enum Found {
     Refused(&'static str, Method, &'static str, Value),
     /// The guard's metric `aksarc_protection_armed` falls, after this change of the policy's binding or of the policy.
     Metric(&'static str, Value),
+    /// A check's finding of AA903 says these words, after this change of a policy or binding.
+    Check(&'static str, Value, &'static str),
     /// SECURITY.md says that it is open.
     Documented(&'static str),
     /// What is generated leaves no such way.
@@ -49,11 +51,12 @@ enum Method {
 /// impersonation; 13 certificate or token of a platform's identity; 14 APIService over a group; 15 paths that nobody
 /// matches.
 fn ways() -> Vec<Way> {
-    use Found::{Closed, Documented, Metric, Refused};
+    use Found::{Check, Closed, Documented, Metric, Refused};
     use Method::{Create, Delete, Merge};
     let refused = |number, policy, method, path, body| Way { number, found: Refused(policy, method, path, body) };
     let documented = |number, words| Way { number, found: Documented(words) };
     let metric = |number, path, change| Way { number, found: Metric(path, change) };
+    let check = |number, path, change, words| Way { number, found: Check(path, change, words) };
     let objects = |number, method, path, body| refused(number, OBJECTS_POLICY, method, path, body);
     let never = json!({"spec": {"matchConditions": [{"name": "never", "expression": "false"}]}});
     let elsewhere = json!({"spec": {"matchResources": {"resourceRules": [{"apiGroups": [""], "apiVersions": ["v1"],
@@ -70,9 +73,29 @@ fn ways() -> Vec<Way> {
         metric(1, "bindings/protection.guard.aksarc.dev", none()),
         metric(1, "bindings/namespace.guard.aksarc.dev", none()),
         metric(2, "bindings/protection.guard.aksarc.dev", json!({"spec": {"validationActions": ["Audit"]}})),
-        metric(2, "bindings/namespace.guard.aksarc.dev", elsewhere),
-        metric(3, "policies/protection.guard.aksarc.dev", never),
-        documented(3, "It does not find a `failurePolicy` that was set to `Ignore`"),
+        metric(2, "bindings/namespace.guard.aksarc.dev", elsewhere.clone()),
+        metric(3, "policies/protection.guard.aksarc.dev", never.clone()),
+        check(1, "bindings/objects.guard.aksarc.dev", none(), "objects.guard.aksarc.dev has no binding"),
+        check(
+            1,
+            "policies/endpoints.guard.aksarc.dev",
+            none(),
+            "endpoints.guard.aksarc.dev is there, and the policy is not",
+        ),
+        check(
+            2,
+            "bindings/objects.guard.aksarc.dev",
+            json!({"spec": {"validationActions": ["Warn"]}}),
+            "does not deny",
+        ),
+        check(2, "bindings/objects.guard.aksarc.dev", elsewhere.clone(), "objects.guard.aksarc.dev is narrowed"),
+        check(3, "policies/objects.guard.aksarc.dev", json!({"spec": {"failurePolicy": "Ignore"}}), "or fails open"),
+        check(
+            3,
+            "policies/objects.guard.aksarc.dev",
+            never.clone(),
+            "objects.guard.aksarc.dev differs from its manifest",
+        ),
         objects(4, Merge, "apis/apps/v1/OWN/deployments/guard", json!({"spec": {"replicas": 0}})),
         objects(4, Merge, "apis/apps/v1/OWN/deployments/guard/scale", json!({"spec": {"replicas": 0}})),
         objects(4, Delete, "apis/apps/v1/OWN/deployments/guard", none()),
@@ -132,7 +155,22 @@ fn each_way_round_the_guard_is_refused_or_has_somebody_who_finds_it() {
                     assert!(answer.body.contains("aksarc.dev/open="), "{told}");
                 }
             }
-            Found::Metric(path, change) => disarmed(&cluster, &guard, path, change),
+            Found::Metric(path, change) => {
+                alter(&cluster, path, change);
+                let object = if path.contains("/namespace") { "namespace" } else { "configuration" };
+                await_armed(&guard, &[(object, 0.0)]);
+                repair(&cluster, path);
+                await_armed(&guard, &[("configuration", 1.0), ("namespace", 1.0)]);
+            }
+            Found::Check(path, change, words) => {
+                assert!(!policies_found(&cluster).contains(words), "{words}");
+                alter(&cluster, path, change);
+                let found = policies_found(&cluster);
+                assert!(found.contains(words), "{path} {change}: {found}");
+                repair(&cluster, path);
+                await_objects(&cluster);
+                assert_eq!(policies_found(&cluster), "");
+            }
             Found::Documented(words) => assert!(security.contains(words), "{} {words}", way.number),
             Found::Closed(proof) => proof(),
         }
@@ -140,27 +178,47 @@ fn each_way_round_the_guard_is_refused_or_has_somebody_who_finds_it() {
     the_namespace_goes_on_working(&cluster);
     refusals_are_in_the_audit_log(&cluster);
     what_is_opened_is_closed_again(&cluster, &guard);
+    tools_that_keep_the_guard_open_it_for_one_sync(&cluster, &guard);
 }
 
-/// Somebody changes a policy or its binding, the guard sees it, and sees when it is put right.
-fn disarmed(cluster: &ControlPlane, guard: &Guard, path: &str, change: &Value) {
+/// Somebody changes a policy or its binding, or deletes it.
+fn alter(cluster: &ControlPlane, path: &str, change: &Value) {
     let admin = cluster.http(&Identity::Admin).unwrap();
-    let (kind, name) = path.split_once('/').unwrap();
-    let object = if name.starts_with("namespace") { "namespace" } else { "configuration" };
-    let kind = if kind == "bindings" { "validatingadmissionpolicybindings" } else { "validatingadmissionpolicies" };
+    let (kind, name) = object_of(path);
     let path = format!("/apis/admissionregistration.k8s.io/v1/{kind}/{name}");
     let answer = match change {
         Value::Null => admin.delete(&path).unwrap(),
         change => admin.patch(&path, PatchKind::Merge, change).unwrap(),
     };
     assert!(answer.is_success(), "{path} {change}: {}", answer.body);
-    await_armed(guard, &[(object, 0.0)]);
+}
+
+/// The policies are applied again as they are generated.
+fn repair(cluster: &ControlPlane, path: &str) {
+    let (kind, name) = object_of(path);
     let repaired = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
     let policies = protection::render(&Settings::default());
     // What was added by another manager is not taken away by applying again.
     cluster.kubectl(&Identity::Admin, ["delete", kind, name, "--ignore-not-found"]).unwrap().succeeded().unwrap();
     cluster.kubectl_with(&Identity::Admin, repaired, &policies).unwrap().succeeded().unwrap();
-    await_armed(guard, &[("configuration", 1.0), ("namespace", 1.0)]);
+}
+
+/// The resource and the name of a policy or binding.
+fn object_of(path: &str) -> (&'static str, &str) {
+    let (kind, name) = path.split_once('/').unwrap();
+    let of_bindings = kind == "bindings";
+    (if of_bindings { "validatingadmissionpolicybindings" } else { "validatingadmissionpolicies" }, name)
+}
+
+/// What a check says of policies and bindings by AA903.
+fn policies_found(cluster: &ControlPlane) -> String {
+    let mut command = cluster.command(&Identity::Admin, &product::plugin().unwrap()).unwrap();
+    command.args(["support-check", "--only", "AA903", "--platform", "azure-local", "-o", "json"]);
+    let finished = Finished::run(&mut command, None).unwrap();
+    let report: Value = serde_json::from_str(&finished.stdout).unwrap_or_else(|_| panic!("{}", finished.stderr));
+    let findings = report["findings"].as_array().unwrap().iter();
+    let policies = findings.filter(|finding| finding["object"]["kind"].as_str().unwrap().contains("AdmissionPolicy"));
+    policies.map(|finding| finding["message"].as_str().unwrap().to_owned()).collect::<Vec<_>>().join("; ")
 }
 
 /// Namespaces are selected by the one label that the API server itself writes, and lets nobody change.
@@ -285,6 +343,51 @@ fn what_is_opened_is_closed_again(cluster: &ControlPlane, guard: &Guard) {
     assert!(!secret["data"]["record.json"].is_null());
 }
 
+/// Argo CD's and Flux's writes, as requests of their identities and field managers: they open the namespace, change the
+/// guard, and go on when the guard has closed it.
+fn tools_that_keep_the_guard_open_it_for_one_sync(cluster: &ControlPlane, guard: &Guard) {
+    let client = cluster.http(&Identity::GitOps).unwrap();
+    let space = format!("/api/v1/namespaces/{}", manifest::NAMESPACE);
+    let deployment = own("apis/apps/v1/OWN/deployments/guard");
+    for tool in ["argocd-controller", "helm-controller", "kustomize-controller"] {
+        let sync = |path: &str, more: &str, object: &Value| {
+            let path = format!("{path}?fieldManager={tool}&force=true{more}");
+            client.patch(&path, PatchKind::Apply, object).unwrap()
+        };
+        let name = |annotations: Value| {
+            json!({"apiVersion": "v1", "kind": "Namespace",
+                "metadata": {"name": manifest::NAMESPACE, "annotations": annotations}})
+        };
+        let labelled = |value: &str| {
+            json!({"apiVersion": "apps/v1", "kind": "Deployment",
+                "metadata": {"name": "guard", "namespace": manifest::NAMESPACE, "labels": {"contoso.example/sync": value}}})
+        };
+        sync(&space, "", &name(json!({"aksarc.dev/open": tool}))).object().unwrap();
+        wait::until("the tool to change the guard", LIMIT, || {
+            let answer = sync(&deployment, "", &labelled(tool));
+            if answer.is_success() { Ok(()) } else { Err(answer.body) }
+        })
+        .unwrap();
+        wait::until("the guard to close what the tool opened", LIMIT, || {
+            let object = client.get(&space).unwrap().object().unwrap();
+            let open = &object["metadata"]["annotations"]["aksarc.dev/open"];
+            if open.is_null() { Ok(()) } else { Err(format!("{open}\n{}", guard.log())) }
+        })
+        .unwrap();
+        wait::until("the namespace to be closed to the tool", LIMIT, || {
+            let answer = sync(&deployment, "&dryRun=All", &labelled("another"));
+            if answer.code == 403 { Ok(()) } else { Err(answer.body) }
+        })
+        .unwrap();
+        // The next sync, without the annotation and without a change; Flux makes each as a dry run first.
+        for more in ["&dryRun=All", ""] {
+            let closed = sync(&space, more, &name(json!({}))).object().unwrap();
+            assert!(closed["metadata"]["annotations"]["aksarc.dev/open"].is_null());
+            sync(&deployment, more, &labelled(tool)).object().unwrap();
+        }
+    }
+}
+
 /// The parts of the shipped manifest that are no rights, with a configuration, but for what the harness has made.
 fn parts(cluster: &ControlPlane) {
     let text = manifest::render(&ManifestOptions::default());
@@ -296,6 +399,17 @@ fn parts(cluster: &ControlPlane) {
         let applied = cluster.kubectl_with(&Identity::Admin, ["create", "-f", "-"], &document.to_string()).unwrap();
         applied.succeeded().unwrap();
     }
+}
+
+/// Waits until the policy for the parts of the guard counts again.
+fn await_objects(cluster: &ControlPlane) {
+    let person = cluster.http(&Identity::Person).unwrap();
+    wait::until("the policy for the parts of the guard", LIMIT, || {
+        let scale = json!({"spec": {"replicas": 0}});
+        let answer = request(&person, Method::Merge, "apis/apps/v1/OWN/deployments/guard", &scale);
+        if answer.code == 403 { Ok(()) } else { Err(answer.body) }
+    })
+    .unwrap();
 }
 
 fn await_armed(guard: &Guard, wanted: &[(&str, f64)]) {

@@ -204,6 +204,27 @@ fn the_mode_is_set_by_command_with_the_printed_rights_and_only_where_nobody_else
         .unwrap();
     assert_eq!(configured(&cluster), file);
 
+    // Behind the shipped policies the command is refused with the words that open the namespace, and works then.
+    let policies = std::fs::read_to_string(root().join("deploy/guard-protection.yaml")).unwrap();
+    cluster.kubectl_with(&Identity::Admin, ["apply", "-f", "-"], &policies).unwrap().succeeded().unwrap();
+    let refused = wait::until("the policy to count", LIMIT, || {
+        let tried = [mode(&["warn"]), mode(&["observe"])].into_iter().find(|tried| tried.code != Some(0));
+        tried.ok_or("the mode was set")
+    });
+    let refused = refused.unwrap().stderr;
+    assert!(refused.contains("'objects.guard.aksarc.dev'") && refused.contains("Nothing was changed"), "{refused}");
+    let opens = "annotate namespace aksarc-system aksarc.dev/open=\"REASON\"";
+    assert!(refused.contains(&format!("kubectl {opens}")), "{refused}");
+    let words = opens.split(' ').map(|word| word.replace('"', ""));
+    cluster.kubectl(&Identity::Admin, words).unwrap().succeeded().unwrap();
+    wait::until("the namespace to be open", LIMIT, || {
+        let tried = mode(&["warn"]);
+        tried.succeeded().map(drop).map_err(|error| format!("{error:#}"))
+    })
+    .unwrap();
+    mode(&["observe"]).succeeded().unwrap();
+    assert_eq!(configured(&cluster), file);
+
     // What Helm writes is Helm's.
     let marks = json!({"metadata": {"annotations": {"meta.helm.sh/release-name": "guard"}}});
     admin.patch(MAP, PatchKind::Merge, &marks).unwrap().object().unwrap();

@@ -72,7 +72,8 @@ fn replicas_take_turns_and_neither_a_restart_nor_another_writer_leaves_a_gap() {
     let start = || {
         let mut options = ServerOptions::loopback(&tls);
         let every = HeartbeatInterval::for_tests(Duration::try_from(EVERY).unwrap());
-        options.heartbeat = Some(HeartbeatOptions { access: Access::Given(cluster.client(&account).unwrap()), every });
+        options.heartbeat =
+            Some(HeartbeatOptions { access: Access::Kubeconfig(cluster.kubeconfig(&account).unwrap()), every });
         runtime.block_on(GuardServer::start(options)).unwrap()
     };
     let lasts = |seconds: i64| {

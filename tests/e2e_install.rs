@@ -19,7 +19,7 @@ use serde_json::Value;
 fn installing_upgrading_and_removing_keep_the_configuration() {
     let cluster = ControlPlane::builder(Kubernetes::V1_33).controller_manager().start().unwrap();
     let desk = Desk::new(&cluster).unwrap();
-    let [_, install] = readme::blocks("Install").unwrap();
+    let [_, install] = readme::blocks("Install without Helm").unwrap();
     let admin = |commands: &str| desk.run(&Identity::Admin, commands).unwrap();
 
     // A configuration that somebody changed after the first installation stays, whatever manifest is applied over it.

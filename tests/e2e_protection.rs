@@ -6,10 +6,13 @@
 use std::fs;
 use std::time::Duration;
 
+use aksarc_shared::data;
+use aksarc_shared::k8s::read::yaml;
+use aksarc_shared::verdict::guard::{Guard as Engine, Settings};
 use aksarc_tests::protection::{await_in_force, refused};
 use aksarc_tests::readme::{self, Desk};
 use aksarc_tests::{Answer, AuditEvent, ControlPlane, Finished, Http, Identity, Kubernetes, PatchKind, wait};
-use aksarc_webhook::manifest::protection;
+use aksarc_webhook::manifest::{protection, rules};
 use aksarc_webhook::{config, manifest};
 use serde_json::{Value, json};
 
@@ -39,6 +42,27 @@ fn a_protected_configuration_is_opened_first_and_changed_then() {
         if tried.code == Some(0) { Ok(()) } else { Err(tried.stderr) }
     })
     .unwrap();
+}
+
+#[test]
+fn no_shipped_policy_has_an_expression_that_the_api_server_warns_of() {
+    // The controller manager checks the types, and writes what it finds into the status.
+    let cluster = ControlPlane::builder(Kubernetes::V1_33).controller_manager().start().unwrap();
+    let engine = Engine::new(data::embedded(), Settings::default()).unwrap();
+    let mut checked = 0;
+    for text in [protection::render(&Settings::default()), rules::render(&engine)] {
+        apply(&cluster, &text);
+        for policy in yaml::documents(&text).unwrap().iter().filter(|one| one["kind"] == "ValidatingAdmissionPolicy") {
+            let name = policy["metadata"]["name"].as_str().unwrap();
+            let path = format!("/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/{name}");
+            let is_checked =
+                |policy: &Value| policy["status"]["observedGeneration"] == policy["metadata"]["generation"];
+            let policy = cluster.object_when(&path, LIMIT, is_checked).unwrap();
+            assert_eq!(policy["status"]["typeChecking"]["expressionWarnings"], Value::Null, "{name}");
+            checked += 1;
+        }
+    }
+    assert_eq!(checked, 9);
 }
 
 /// The requests that are refused without effect while the object is closed.

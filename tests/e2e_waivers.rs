@@ -117,6 +117,26 @@ fn the_guard_admits_what_a_waiver_is_for_until_it_is_deleted() {
     create(&cluster, "w-bad", &no_ticket).succeeded().unwrap();
     await_metric(&guard, "aksarc_cluster_waivers{state=\"ignored\"}", |ignored| ignored == 1);
     assert_denied(&change(), &guard);
+    let state = |name: &str, wanted: &str| {
+        cluster.object_when(&format!("{WAIVERS}/{name}"), LIMIT, |waiver| waiver["status"]["state"] == wanted).unwrap()
+    };
+    let ignored = state("w-bad", "Ignored");
+    assert_eq!(ignored["status"]["why"], "AA201 voids support, so a ticket is required");
+    assert_eq!(ignored["status"]["observedGeneration"], ignored["metadata"]["generation"]);
+    let mut over = own.clone();
+    (over["notBefore"], over["expires"]) = (json!(in_days(-20)), json!(in_days(-10)));
+    create(&cluster, "w-over", &over).succeeded().unwrap();
+    state("w-over", "Expired");
+    let printed = cluster.kubectl(&Identity::Person, ["get", "swv", "w-bad", "-o", "wide"]).unwrap();
+    let printed = printed.succeeded().unwrap();
+    assert!(
+        printed.contains("STATE") && printed.contains("Ignored") && printed.contains("a ticket is required"),
+        "{printed}"
+    );
+    // Its account may write the status, and nothing else of a waiver.
+    let own_account = cluster.http(&account).unwrap();
+    let path = format!("{WAIVERS}/w-over");
+    assert_eq!(own_account.patch(&path, PatchKind::Merge, &json!({"spec": {"reason": "x"}})).unwrap().code, 403);
 
     create(&cluster, "w-good", &own).succeeded().unwrap();
     await_metric(&guard, "aksarc_cluster_waivers{state=\"taken\"}", |taken| taken == 1);

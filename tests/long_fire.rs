@@ -1,6 +1,6 @@
 //! The guard under fire as `admit_fire` has it, under a full load and for longer.
 
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests are tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stderr, reason = "helpers of tests are tests")]
 
 mod under_load {
     #[allow(dead_code, reason = "admit_fire uses the rest")]

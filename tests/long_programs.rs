@@ -2,15 +2,28 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
+use std::time::Duration;
+
+use aksarc_tests::kubelet::Kubelet;
 use aksarc_tests::{ControlPlane, Identity, Kubernetes};
+use serde_json::json;
 
 #[test]
-fn every_api_server_reports_its_version() {
+fn every_control_plane_reports_its_version_and_runs_pods() {
     for kubernetes in Kubernetes::ALL {
-        let cluster = ControlPlane::start(kubernetes).unwrap();
-        let version = cluster.http(&Identity::Person).unwrap().get("/version").unwrap().object().unwrap();
+        let cluster = ControlPlane::builder(kubernetes).controller_manager().pods().start().unwrap();
+        let http = cluster.http(&Identity::Admin).unwrap();
+        let version = http.get("/version").unwrap().object().unwrap();
         assert_eq!(version["gitVersion"], kubernetes.git_version());
         assert_eq!(version["minor"], kubernetes.minor());
+        let _kubelet = Kubelet::start(&cluster, "default").unwrap();
+        let container = json!({"name": "it", "image": "kubectl-aksarc", "args": ["version"]});
+        let pod = json!({"spec": {"restartPolicy": "Never", "containers": [container]}});
+        let job =
+            json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "it"}, "spec": {"template": pod}});
+        http.post("/apis/batch/v1/namespaces/default/jobs", &job).unwrap().object().unwrap();
+        let path = "/apis/batch/v1/namespaces/default/jobs/it";
+        cluster.object_when(path, LIMIT, |job| job["status"]["succeeded"] == 1).unwrap();
     }
 }
 
@@ -29,7 +42,9 @@ fn a_release_of_helm_3_is_upgraded_by_helm_4() {
         map.object().unwrap()["data"].clone()
     };
     cluster.helm_3(&Identity::Person, ["install", "shop", chart]).unwrap().succeeded().unwrap();
-    assert_eq!(data(), serde_json::json!({"helm": "v3.22.0", "minor": "28+"}));
+    assert_eq!(data(), json!({"helm": "v3.22.0", "minor": "28+"}));
     cluster.helm(&Identity::Person, ["upgrade", "shop", chart]).unwrap().succeeded().unwrap();
-    assert_eq!(data(), serde_json::json!({"helm": "v4.3.1", "minor": "28+"}));
+    assert_eq!(data(), json!({"helm": "v4.3.1", "minor": "28+"}));
 }
+
+const LIMIT: Duration = Duration::from_secs(90);

@@ -9,25 +9,19 @@
 
 mod cost {
     pub(crate) mod objects;
+    pub(crate) mod reviews;
 }
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use aksarc_shared::data::{Platform, embedded};
 use aksarc_shared::facts::change::Operation;
 use aksarc_shared::facts::inventory::ReadKey;
 use aksarc_shared::k8s::kinds::{Kind, NODE};
-use aksarc_shared::rules::rule::{Mode, Watched};
-use aksarc_shared::rules::{catalogue, derive};
+use aksarc_shared::rules::derive;
 use aksarc_shared::verdict::check::{Check, Params};
-use aksarc_shared::verdict::guard::{Guard, Preset, Settings};
-use aksarc_webhook::metrics::Metrics;
-use aksarc_webhook::review::{ReviewCounters, Reviewer};
-use arc_swap::ArcSwap;
-use cost::objects::{AXES, Axis, Side, object, place};
-use rustix::time::{ClockId, clock_gettime};
+use cost::objects::{AXES, Side, object};
+use cost::reviews::{NULL, Texts, all_on, review, reviewer, sides, thread_time};
 use serde_json::{Value, json};
 
 #[test]
@@ -146,98 +140,8 @@ impl Tally {
     }
 }
 
-/// Which sides of a change are large.
-#[derive(Clone, Copy)]
-struct Sides {
-    name: &'static str,
-    before: Option<Side>,
-    after: Option<Side>,
-}
-
-fn sides(operation: Operation, subresource: &str) -> &'static [Sides] {
-    const SAME: Sides = Sides { name: "on both sides alike", before: Some(Side::Before), after: Some(Side::Before) };
-    const CHANGED: Sides = Sides { name: "changed", before: Some(Side::Before), after: Some(Side::After) };
-    const ADDED: Sides = Sides { name: "added", before: None, after: Some(Side::After) };
-    const REMOVED: Sides = Sides { name: "removed", before: Some(Side::Before), after: None };
-    match operation {
-        Operation::Create => &[ADDED],
-        Operation::Delete => &[REMOVED],
-        Operation::Update if subresource.is_empty() => &[SAME, CHANGED, ADDED, REMOVED],
-        Operation::Update => &[CHANGED],
-    }
-}
-
-/// The sides that an object of one size can have, as they are sent.
-struct Texts {
-    neither: String,
-    before: String,
-    after: String,
-}
-
-impl Texts {
-    fn of(watched: &Watched, axis: &Axis, n: usize) -> Option<Self> {
-        let mut object = object(watched.kind);
-        if watched.subresource == "scale" {
-            object["apiVersion"] = json!("autoscaling/v1");
-            object["kind"] = json!("Scale");
-        }
-        let grown = |side| axis.grown(object.clone(), n, side).map(|object| object.to_string());
-        Some(Texts { before: grown(Side::Before)?, after: grown(Side::After)?, neither: object.to_string() })
-    }
-
-    fn side(&self, side: Option<Side>) -> &str {
-        match side {
-            None => &self.neither,
-            Some(Side::Before) => &self.before,
-            Some(Side::After) => &self.after,
-        }
-    }
-}
-
-fn review(watched: &Watched, operation: Operation, before: &str, after: &str) -> String {
-    let Watched { kind, subresource, .. } = watched;
-    let before = if operation == Operation::Create { NULL } else { before };
-    let after = if operation == Operation::Delete { NULL } else { after };
-    let (namespace, _) = place(kind);
-    let mut review = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
-        "uid": "0f5c1c1c-0000-4000-8000-000000000001",
-        "kind": {"group": kind.group, "version": kind.version, "kind": kind.kind},
-        "resource": {"group": kind.group, "version": kind.version, "resource": kind.resource},
-        "subResource": subresource, "namespace": namespace, "operation": operation.as_str(),
-        "userInfo": {"username": "alice", "groups": ["a"]}, "options": {"fieldManager": "kubectl-edit"},
-    }})
-    .to_string();
-    // Into the request, which ends the review.
-    review.truncate(review.len() - "}}".len());
-    format!("{review},\"object\":{after},\"oldObject\":{before}}}}}")
-}
-
-/// A guard that judges by every rule and denies.
-fn reviewer() -> Reviewer {
-    let settings = Settings {
-        mode: Preset::Enforce,
-        platform: Some(Platform::AzureLocal),
-        rules: all_on(),
-        ..Settings::default()
-    };
-    let guard = Guard::new(embedded(), settings).unwrap();
-    Reviewer::new(Arc::new(ArcSwap::from_pointee(guard)), ReviewCounters::register(&mut Metrics::new()))
-}
-
-/// Every rule that judges changes is on, also one that is off unless asked for.
-fn all_on() -> BTreeMap<String, Mode> {
-    let judging = catalogue::ALL.iter().filter(|rule| rule.change.is_some() && rule.mode == Mode::Off);
-    judging.map(|rule| (rule.code.as_str().to_owned(), Mode::Warn)).collect()
-}
-
 fn per_byte(time: Duration, body: &[u8]) -> f64 {
     time.as_secs_f64() / f64::from(u32::try_from(body.len()).unwrap())
-}
-
-/// The time that this thread has run.
-fn thread_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())
 }
 
 /// The number of items at first.
@@ -251,5 +155,3 @@ const STEEP: f64 = 2.5;
 
 /// The most measurements, of which the best counts.
 const RUNS: usize = 8;
-
-const NULL: &str = "null";

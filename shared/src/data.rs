@@ -1,6 +1,13 @@
 //! The policy as data. Facts that age or differ between clusters are rows in `data/*.yaml`, each with source, date and
 //! confidence.
 
+/// One table, as JSON that the build script made from the YAML: it parses in a fraction of the time, with less code.
+macro_rules! table {
+    ($name:literal) => {
+        serde_json::from_str(include_str!(concat!(env!("OUT_DIR"), "/", $name, ".json")))
+    };
+}
+
 pub mod alpha;
 pub mod api_groups;
 pub mod capi;
@@ -28,6 +35,7 @@ pub mod previews;
 mod products;
 mod provenance;
 pub mod remediations;
+pub mod tables;
 pub mod third_party;
 pub mod versions;
 
@@ -72,10 +80,6 @@ pub struct Data {
     pub clauses: Arc<Vec<ClauseText>>,
     /// The platforms.
     pub platforms: Vec<PlatformText>,
-    /// Ends of support of hosts and node systems, container runtimes, image ages and version skew.
-    pub lifecycle: Arc<lifecycle::Lifecycle>,
-    /// Kubernetes versions per platform.
-    pub versions: Vec<crate::data::versions::Table>,
     /// Node metadata.
     pub node_keys: Arc<NodeKeys>,
     /// The field managers of known tools and components.
@@ -100,65 +104,35 @@ pub struct Data {
     pub cluster_objects: ClusterObjects,
     /// API groups by owner.
     pub api_groups: api_groups::ApiGroups,
-    /// Alpha APIs and feature gates of Kubernetes.
-    pub alpha: alpha::Alpha,
-    /// Size limits of clusters.
-    pub limits: Vec<limits::PlatformLimits>,
-    /// Objects that every cluster has.
-    pub essentials: Vec<essentials::Essential>,
-    /// Microsoft's previews.
-    pub previews: Vec<previews::Preview>,
     /// Network software.
     pub network: network::Network,
     /// Capabilities and sockets that give a pod power over its node.
     pub node_power: node_power::NodePower,
-    /// The contents of Arc extensions.
-    pub extensions: Arc<Vec<extensions::Extension>>,
-    /// Third-party software.
-    pub third_party: Arc<third_party::ThirdParty>,
-    /// Known issues, by the rules that find traces of them.
-    pub known_issues: Arc<Vec<known_issues::KnownIssue>>,
     /// The remediations of Microsoft's support module.
     pub remediations: Arc<Vec<remediations::Remediation>>,
-}
-
-/// One table, as JSON that the build script made from the YAML: it parses in a fraction of the time, with less code.
-macro_rules! table {
-    ($name:literal) => {
-        serde_json::from_str(include_str!(concat!(env!("OUT_DIR"), "/", $name, ".json")))?
-    };
 }
 
 impl Data {
     fn parse_embedded() -> Result<Self, serde_json::Error> {
         Ok(Data {
-            documents: Arc::new(table!("documents")),
-            clauses: Arc::new(table!("clauses")),
-            platforms: table!("platforms"),
-            lifecycle: Arc::new(table!("lifecycle")),
-            versions: table!("versions"),
-            node_keys: Arc::new(table!("node-keys")),
-            managers: table!("managers"),
-            identities: table!("identities"),
-            namespaces: table!("namespaces"),
-            components: table!("components"),
-            managed_pods: table!("managed-pods"),
-            lawful: table!("lawful"),
-            provenance: table!("provenance"),
-            products: table!("other-products"),
-            capi_keys: table!("capi-keys"),
-            cluster_objects: table!("cluster-objects"),
-            api_groups: table!("api-groups"),
-            alpha: table!("alpha"),
-            limits: table!("limits"),
-            essentials: table!("essentials"),
-            previews: table!("previews"),
-            network: table!("network"),
-            node_power: table!("node-power"),
-            extensions: Arc::new(table!("extensions")),
-            third_party: Arc::new(table!("third-party")),
-            known_issues: Arc::new(table!("known-issues")),
-            remediations: Arc::new(table!("remediations")),
+            documents: Arc::new(table!("documents")?),
+            clauses: Arc::new(table!("clauses")?),
+            platforms: table!("platforms")?,
+            node_keys: Arc::new(table!("node-keys")?),
+            managers: table!("managers")?,
+            identities: table!("identities")?,
+            namespaces: table!("namespaces")?,
+            components: table!("components")?,
+            managed_pods: table!("managed-pods")?,
+            lawful: table!("lawful")?,
+            provenance: table!("provenance")?,
+            products: table!("other-products")?,
+            capi_keys: table!("capi-keys")?,
+            cluster_objects: table!("cluster-objects")?,
+            api_groups: table!("api-groups")?,
+            network: table!("network")?,
+            node_power: table!("node-power")?,
+            remediations: Arc::new(table!("remediations")?),
         })
     }
 
@@ -189,11 +163,6 @@ impl Data {
         self.documents.iter().find(|document| document.id == *id)
     }
 
-    /// The version table of a platform.
-    pub fn version_table(&self, platform: Platform) -> Option<&crate::data::versions::Table> {
-        self.versions.iter().find(|table| table.platform == platform)
-    }
-
     /// The catalogued component that this object is, if it is one.
     pub fn component(&self, kind: &str, namespace: &str, name: &str) -> Option<&Component> {
         self.components.iter().find(|component| component.is(kind, namespace, name, &self.namespaces))
@@ -212,7 +181,6 @@ mod tests {
         assert_eq!(ids, expected);
         for platform in Platform::ALL {
             assert!(data.document(platform).is_some(), "{platform:?} has no document");
-            assert!(data.version_table(platform).is_some(), "{platform:?} has no version table");
         }
     }
 

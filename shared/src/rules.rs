@@ -1,9 +1,10 @@
 //! The rules: one file for each, with its page beside it.
 
-use crate::rules::rule::Rule;
+use crate::rules::rule::{Rule, StateCheck};
 
 pub mod catalogue;
 pub mod derive;
+mod pages;
 pub(crate) mod parts;
 pub mod rule;
 
@@ -74,71 +75,33 @@ pub(crate) mod aa301;
 pub(crate) mod aa303;
 pub(crate) mod aa904;
 
-/// Every rule, by code.
-pub static ALL: &[&Rule] = &[
-    &aa101::RULE,
-    &aa102::RULE,
-    &aa103::RULE,
-    &aa104::RULE,
-    &aa105::RULE,
-    &aa106::RULE,
-    &aa107::RULE,
-    &aa201::RULE,
-    &aa202::RULE,
-    &aa203::RULE,
-    &aa204::RULE,
-    &aa205::RULE,
-    &aa206::RULE,
-    &aa207::RULE,
-    &aa208::RULE,
-    &aa209::RULE,
-    &aa301::RULE,
-    &aa302::RULE,
-    &aa303::RULE,
-    &aa304::RULE,
-    &aa306::RULE,
-    &aa307::RULE,
-    &aa308::RULE,
-    &aa309::RULE,
-    &aa401::RULE,
-    &aa402::RULE,
-    &aa403::RULE,
-    &aa404::RULE,
-    &aa405::RULE,
-    &aa406::RULE,
-    &aa407::RULE,
-    &aa408::RULE,
-    &aa409::RULE,
-    &aa410::RULE,
-    &aa412::RULE,
-    &aa413::RULE,
-    &aa414::RULE,
-    &aa415::RULE,
-    &aa416::RULE,
-    &aa501::RULE,
-    &aa502::RULE,
-    &aa503::RULE,
-    &aa504::RULE,
-    &aa506::RULE,
-    &aa601::RULE,
-    &aa602::RULE,
-    &aa603::RULE,
-    &aa604::RULE,
-    &aa605::RULE,
-    &aa606::RULE,
-    &aa607::RULE,
-    &aa608::RULE,
-    &aa609::RULE,
-    &aa610::RULE,
-    &aa701::RULE,
-    &aa702::RULE,
-    &aa703::RULE,
-    &aa801::RULE,
-    &aa802::RULE,
-    &aa901::RULE,
-    &aa902::RULE,
-    &aa903::RULE,
-    &aa904::RULE,
-    &aa905::RULE,
-    &aa906::RULE,
-];
+/// Makes the lists of what each of these modules declares.
+macro_rules! list {
+    ($($rule:ident)*) => {
+        /// Every rule, by code.
+        pub static ALL: &[&Rule] = &[$(&$rule::RULE),*];
+
+        /// The judgements of states, each at the place of its rule in [`ALL`].
+        static STATES: &[&StateCheck] = &[$(&$rule::STATE),*];
+    };
+}
+
+list! {
+    aa101 aa102 aa103 aa104 aa105 aa106 aa107
+    aa201 aa202 aa203 aa204 aa205 aa206 aa207 aa208 aa209
+    aa301 aa302 aa303 aa304 aa306 aa307 aa308 aa309
+    aa401 aa402 aa403 aa404 aa405 aa406 aa407 aa408 aa409 aa410 aa412 aa413 aa414 aa415 aa416
+    aa501 aa502 aa503 aa504 aa506
+    aa601 aa602 aa603 aa604 aa605 aa606 aa607 aa608 aa609 aa610
+    aa701 aa702 aa703
+    aa801 aa802
+    aa901 aa902 aa903 aa904 aa905 aa906
+}
+
+impl Rule {
+    /// The judgement of a state.
+    pub fn state(&self) -> StateCheck {
+        let at = ALL.iter().position(|rule| rule.code == self.code);
+        at.and_then(|at| STATES.get(at)).map_or(StateCheck::NONE, |state| **state)
+    }
+}

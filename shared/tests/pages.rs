@@ -41,11 +41,11 @@ use aksarc_shared::verdict::weigh::merge;
 fn every_page_has_its_headings_in_order() {
     for rule in catalogue::ALL {
         let title = format!("# {} {}\n", rule.code, rule.slug);
-        assert!(rule.page.starts_with(&title), "{} must begin with {title:?}", rule.code);
-        let found: Vec<&str> = rule.page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+        assert!(rule.page().starts_with(&title), "{} must begin with {title:?}", rule.code);
+        let found: Vec<&str> = rule.page().lines().filter_map(|line| line.strip_prefix("## ")).collect();
         assert_eq!(found, HEADINGS, "{}", rule.code);
         for clause in rule.clauses {
-            assert!(rule.page.contains(clause.as_str()), "{} does not mention {clause}", rule.code);
+            assert!(rule.page().contains(clause.as_str()), "{} does not mention {clause}", rule.code);
         }
     }
 }
@@ -113,7 +113,7 @@ fn every_rule_shows_a_violation_a_pass_and_a_lawful_look_alike() {
                 rule.code
             );
         }
-        if rule.state.per_object.is_some() || rule.state.per_cluster.is_some() {
+        if rule.state().per_object.is_some() || rule.state().per_cluster.is_some() {
             let state = |e: &&Example| e.question == Question::State;
             assert!(
                 examples.iter().any(|e| state(&e) && !e.expected.is_empty()),
@@ -220,7 +220,7 @@ impl Answer {
 
 fn examples(rule: &Rule) -> Vec<Example> {
     let mut examples = Vec::new();
-    let mut rest = rule.page;
+    let mut rest = rule.page();
     while let Some((_, after)) = rest.split_once("```yaml\n") {
         let (body, tail) = after.split_once("```").expect("a fence that ends");
         examples.push(Example::parse(rule, body));

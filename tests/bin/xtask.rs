@@ -29,15 +29,18 @@ fn main() -> anyhow::Result<ExitCode> {
 }
 
 fn generate() -> anyhow::Result<ExitCode> {
-    let stale = generated::stale(&root())?;
-    for file in &stale {
-        file.write(&root())?;
-        writeln!(io::stdout(), "renewed {}", file.path)?;
+    // One is made of others: the manifest of the chart.
+    loop {
+        let stale = generated::stale(&root())?;
+        for file in &stale {
+            file.write(&root())?;
+            writeln!(io::stdout(), "renewed {}", file.path)?;
+        }
+        if stale.is_empty() {
+            writeln!(io::stdout(), "all {} generated files are up to date", generated::FILES.len())?;
+            return Ok(ExitCode::SUCCESS);
+        }
     }
-    if stale.is_empty() {
-        writeln!(io::stdout(), "all {} generated files are up to date", generated::FILES.len())?;
-    }
-    Ok(ExitCode::SUCCESS)
 }
 
 fn check() -> anyhow::Result<ExitCode> {

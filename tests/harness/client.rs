@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use http::{Method, Request, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::Value;
@@ -17,6 +17,8 @@ use tokio::runtime::Handle;
 pub struct Http {
     client: kube::Client,
     runtime: Handle,
+    /// What every request carries besides its own.
+    headers: HeaderMap,
 }
 
 /// The four types of a patch.
@@ -41,7 +43,20 @@ pub struct Answer {
 impl Http {
     pub(crate) fn new(kubeconfig: &Path, runtime: &Handle) -> anyhow::Result<Self> {
         let client = client(kubeconfig, runtime)?;
-        Ok(Self { client, runtime: runtime.clone() })
+        Ok(Self { client, runtime: runtime.clone(), headers: HeaderMap::new() })
+    }
+
+    /// The same identity, with these headers in every request: `User-Agent`, or those by which an administrator
+    /// impersonates somebody. A name can stand several times.
+    ///
+    /// # Errors
+    /// HTTP knows no such header.
+    pub fn with_headers(&self, headers: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let mut more = self.clone();
+        for (name, value) in headers {
+            more.headers.append(HeaderName::from_bytes(name.as_bytes())?, HeaderValue::from_str(value)?);
+        }
+        Ok(more)
     }
 
     /// # Errors
@@ -95,7 +110,10 @@ impl Http {
             request = request.header(header::CONTENT_TYPE, content_type);
         }
         let bytes = body.map(serde_json::to_vec).transpose()?.unwrap_or_default();
-        let request = request.body(Body::from(bytes)).with_context(|| what.clone())?;
+        let mut request = request.body(Body::from(bytes)).with_context(|| what.clone())?;
+        for (name, value) in &self.headers {
+            request.headers_mut().append(name.clone(), value.clone());
+        }
         let client = self.client.clone();
         let answer = block_on(&self.runtime, async move {
             let response = client.send(request).await?;

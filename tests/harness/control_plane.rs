@@ -1,6 +1,7 @@
 //! One control plane: its start, access to it, and its end.
 
 mod access;
+mod joining;
 mod keys;
 mod programs;
 
@@ -25,6 +26,7 @@ use crate::pod_network::PodNetwork;
 use crate::process::{self, Supervised};
 use crate::wait;
 
+pub use programs::PlayedKubelets;
 use programs::{ApiServer, encryption, start_api_server, start_etcd, start_key_provider};
 
 /// A running control plane: etcd, kube-apiserver and what the [`Builder`] added.
@@ -57,6 +59,7 @@ pub struct Builder {
     controllers: bool,
     pods: Pods,
     key_provider: bool,
+    node_grace: Option<Duration>,
     api_server_flags: Vec<String>,
 }
 
@@ -91,6 +94,14 @@ impl Builder {
     #[must_use]
     pub fn pods(mut self) -> Self {
         self.pods = Pods::Run;
+        self
+    }
+
+    /// The controllers give a silent node up after `grace`: for tests that play kubelets by
+    /// [`ControlPlane::play_kubelets`].
+    #[must_use]
+    pub fn node_grace(mut self, grace: Duration) -> Self {
+        self.node_grace = Some(grace);
         self
     }
 
@@ -162,7 +173,14 @@ impl ControlPlane {
     }
 
     pub fn builder(kubernetes: Kubernetes) -> Builder {
-        Builder { kubernetes, controllers: false, key_provider: false, pods: Pods::Left, api_server_flags: Vec::new() }
+        Builder {
+            kubernetes,
+            controllers: false,
+            key_provider: false,
+            node_grace: None,
+            pods: Pods::Left,
+            api_server_flags: Vec::new(),
+        }
     }
 
     pub fn kubernetes(&self) -> Kubernetes {

@@ -8,31 +8,49 @@ mod readme;
 use std::fs;
 use std::path::Path;
 
-use aksarc_shared::data::own;
+use aksarc_shared::data::{self, own};
 use aksarc_shared::rules::derive;
-use aksarc_shared::verdict::guard::Settings;
+use aksarc_shared::verdict::guard::{Guard, Settings};
 use aksarc_webhook::config;
-use aksarc_webhook::manifest::{self, ManifestOptions, protection};
+use aksarc_webhook::manifest::{self, ManifestOptions, chart, protection, rules};
 use anyhow::Context;
 use kubectl_aksarc::commands::guard::roles;
 use kubectl_aksarc::commands::report::publish;
 
 /// The generated files and how each is made: from the text it has now to the text it should have.
-pub const FILES: [(&str, Make); 10] = [
+pub const FILES: [(&str, Make); 20] = [
     ("README.md", readme::renewed),
+    ("deploy/chart/files/alerts.yaml", |_| of("deploy/monitoring/alerts.yaml")),
+    ("deploy/chart/files/dashboard.json", |_| of("deploy/monitoring/dashboard.json")),
+    ("deploy/chart/files/protection.yaml", |_| Ok(chart::policies())),
+    ("deploy/chart/files/rights.yaml", |_| Ok(chart::rights())),
+    ("deploy/chart/files/supportwaiver.yaml", |_| of("deploy/supportwaiver.yaml")),
+    ("deploy/chart/files/webhooks.json", |_| Ok(chart::webhooks())),
+    ("deploy/chart/values.schema.json", |_| Ok(chart::values::schema())),
+    ("deploy/chart/values.yaml", |_| Ok(chart::values::defaults())),
     ("deploy/guard-config.schema.json", |_| Ok(config::schema())),
     ("deploy/guard-operator.yaml", |_| Ok(roles::roles())),
     ("deploy/guard-protection.yaml", |_| Ok(protection::render(&Settings::default()))),
+    ("deploy/guard-rules.yaml", |_| Ok(rules::render(&Guard::new(data::embedded(), Settings::default())?))),
     ("deploy/guard.yaml", |_| Ok(manifest::render(&ManifestOptions::default()))),
     ("deploy/plugin-config.schema.json", |_| Ok(kubectl_aksarc::input::config::schema())),
     ("deploy/publisher.yaml", |_| Ok(publish::roles(own::NAMESPACE))),
     ("deploy/reader.yaml", |_| Ok(derive::reader_role())),
+    (INSTALL, |_| crate::chart::install()),
     ("plugin/KUBECTL.md", |_| Ok(kubectl_aksarc::cli::kubectl_flags::page())),
     ("tests/proofs/aa903.yaml", proof::renewed),
 ];
 
 /// Makes the text that a generated file should have, from the one it has: only parts of some files are generated.
 pub type Make = fn(&str) -> anyhow::Result<String>;
+
+const INSTALL: &str = "deploy/install.yaml";
+
+/// The text of another file of the checkout, of which the chart has a copy: Helm reads none outside it.
+fn of(path: &str) -> anyhow::Result<String> {
+    let text = fs::read_to_string(crate::root().join(path)).with_context(|| path.to_owned())?;
+    Ok(text.replace("\r\n", "\n"))
+}
 
 /// A generated file that does not hold what it should.
 #[derive(Debug)]
@@ -68,6 +86,10 @@ impl Stale {
 pub fn stale(root: &Path) -> anyhow::Result<Vec<Stale>> {
     let mut stale = Vec::new();
     for (path, make) in FILES {
+        // It is made of the chart, whose files come first here, and are renewed first.
+        if path == INSTALL && stale.iter().any(|file: &Stale| file.path.starts_with("deploy/chart/")) {
+            continue;
+        }
         // A checkout on Windows may have other line ends. What is generated whole may be missing.
         let found = fs::read_to_string(root.join(path)).unwrap_or_default().replace("\r\n", "\n");
         let expected = make(&found).with_context(|| path.to_owned())?;

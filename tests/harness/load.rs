@@ -191,7 +191,9 @@ impl Load {
     #[must_use]
     pub fn anew(mut self) -> Self {
         let Shared { allowed, denied, warned, slowest, .. } = &*self.shared;
-        [allowed, denied, warned, slowest].iter().for_each(|count| count.store(0, Ordering::Relaxed));
+        for count in [allowed, denied, warned, slowest] {
+            count.store(0, Ordering::Relaxed);
+        }
         self.begun = Instant::now();
         self
     }
@@ -235,13 +237,12 @@ impl Shared {
     fn note(&self, answer: &Answer, owed: Owed, webhooks: &[String]) {
         let outcome = match owed {
             Owed::Allowed if answer.is_success() => count(&self.allowed),
-            Owed::Allowed => Outcome::Failed,
             Owed::Denied(code) | Owed::DeniedOrWarned(code) if is_denied(answer, code, webhooks) => count(&self.denied),
             Owed::DeniedOrWarned(code) if answer.warnings.iter().any(|warning| warning.contains(code)) => {
                 count(&self.warned)
             }
             Owed::Denied(_) | Owed::DeniedOrWarned(_) if answer.is_success() => Outcome::Through,
-            Owed::Denied(_) | Owed::DeniedOrWarned(_) => Outcome::Failed,
+            Owed::Allowed | Owed::Denied(_) | Owed::DeniedOrWarned(_) => Outcome::Failed,
         };
         let shown = || format!("{} {}", answer.code, answer.body);
         match outcome {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::Context;
 use jiff::Timestamp;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 
 #[derive(Debug)]
@@ -30,7 +30,21 @@ impl Pki {
         let authority = CertifiedIssuer::self_signed(authority(), KeyPair::generate()?)?;
         fs::create_dir_all(&directory)?;
         write(&directory.join("ca.pem"), &authority.pem())?;
+        write(&directory.join("ca-key.pem"), &authority.key().serialize_pem())?;
         Ok(Self { directory, authority })
+    }
+
+    /// For who signs certificates in its name.
+    pub(crate) fn authority_key(&self) -> PathBuf {
+        self.directory.join("ca-key.pem")
+    }
+
+    /// A request for a client's certificate, in PEM, and the place of its key, which lies beside the certificate's.
+    pub(crate) fn request(&self, file: &str, user: &str, group: &str) -> anyhow::Result<(String, KeyFiles)> {
+        let pair = KeyPair::generate()?;
+        let files = self.files(file);
+        write(&files.key, &pair.serialize_pem())?;
+        Ok((client(user, Some(group)).serialize_request(&pair)?.pem()?, files))
     }
 
     pub(crate) fn authority(&self) -> PathBuf {
@@ -72,12 +86,8 @@ impl Pki {
 
     /// For a client: the user name is the common name, the group is the organization.
     pub(crate) fn client(&self, file: &str, user: &str, group: Option<&str>) -> anyhow::Result<KeyFiles> {
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, user);
+        let mut params = client(user, group);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        if let Some(group) = group {
-            params.distinguished_name.push(DnType::OrganizationName, group);
-        }
         self.issue(file, &params)
     }
 
@@ -105,6 +115,16 @@ impl Pki {
             key: self.directory.join(format!("{name}-key.pem")),
         }
     }
+}
+
+fn client(user: &str, group: Option<&str>) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, user);
+    if let Some(group) = group {
+        params.distinguished_name.push(DnType::OrganizationName, group);
+    }
+    params
 }
 
 fn authority() -> CertificateParams {

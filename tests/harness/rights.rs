@@ -95,7 +95,7 @@ pub fn table() -> anyhow::Result<Vec<RightRow>> {
     let table = text.split(HEAD).nth(1).with_context(|| format!("SECURITY.md has no table {HEAD}"))?;
     let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
     let row = |line: &str| {
-        let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(|cell| cell.trim()).collect();
+        let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
         let [right, _, series, line] = cells.as_slice() else { anyhow::bail!("no row of four: {line}") };
         let plain = |cell: &str| cell.trim_matches('`').to_owned();
         Ok(RightRow { right: plain(right), series: plain(series), line: plain(line) })

@@ -36,10 +36,12 @@ pub fn checklist(root: &Path, code: &str) -> anyhow::Result<Vec<String>> {
     let mut tell = |there: bool, path: &str, what: &str| {
         lines.push(format!("  {}  {path}: {what}", if there { "there  " } else { "MISSING" }));
     };
-    tell(!text(&rule).is_empty(), &rule, "the rule, `pub(super) static RULE`");
+    tell(!text(&rule).is_empty(), &rule, "the rule, `pub(super) static RULE` and `STATE`");
     tell(!text(&page).is_empty(), &page, "its page, with examples that are tests");
     tell(holds(LIST, &format!("mod {name};")), LIST, &format!("`mod {name};`"));
-    tell(holds(LIST, &format!("&{name}::RULE,")), LIST, &format!("`&{name}::RULE`, in order"));
+    let list = text(LIST);
+    let (_, list) = list.split_once("list! {").unwrap_or_default();
+    tell(list.contains(&name), LIST, &format!("`{name}` in `list!`, in order"));
     tell(!text(&proof).is_empty(), &proof, "its proof on a real API server");
     tell(holds("CHANGELOG.md", &code), "CHANGELOG.md", "a line under \"Rules\"");
     if changes {

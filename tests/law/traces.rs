@@ -39,7 +39,7 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
     Exception {
         reason: "the rule has no state check: no state shows that something is gone or was given an owner",
         holds: |finding, _| {
-            let state = rule(finding).state;
+            let state = rule(finding).state();
             state.per_object.is_none() && state.per_cluster.is_none()
         },
     },

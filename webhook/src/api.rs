@@ -4,102 +4,43 @@
 //! Requests are plain, one at a time, each with a time and size limit. Nothing is retried here: the caller knows
 //! whether and when to ask again.
 
+mod access;
+
+use std::error::Error;
 use std::hash::{BuildHasher, RandomState};
-use std::path::PathBuf;
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aksarc_shared::chain::Chain;
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::jiff::fmt::rfc2822;
-use http::header::{CONTENT_TYPE, DATE};
-use http::{HeaderMap, Method, Request, StatusCode};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HOST};
+use http::uri::Scheme;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Bytes;
-use kube::client::Body;
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::task::spawn_blocking;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
 
-/// A way to reach the API server.
-#[derive(Clone)]
-pub enum Access {
-    /// The pod's service account.
-    InCluster,
-    /// A kubeconfig, for a guard outside the cluster.
-    Kubeconfig(PathBuf),
-    /// A client that exists already.
-    Given(Client),
-}
+use self::access::Credentials;
 
-impl Access {
-    /// Makes a client. Nothing is sent yet.
-    ///
-    /// # Errors
-    /// [`ApiError::NoAccess`]: no service account, no readable kubeconfig, or nothing usable in them.
-    pub async fn connect(&self) -> Result<Api, ApiError> {
-        let mut config = match self {
-            Access::Given(client) => return Ok(Api { client: client.clone() }),
-            // Both read files, which must not hold up the reviews.
-            Access::InCluster => blocking(|| Config::incluster().map_err(|error| Chain(&error).to_string())).await?,
-            Access::Kubeconfig(path) => {
-                let path = path.clone();
-                let kubeconfig =
-                    blocking(|| Kubeconfig::read_from(path).map_err(|error| Chain(&error).to_string())).await?;
-                let options = KubeConfigOptions::default();
-                Config::from_custom_kubeconfig(kubeconfig, &options)
-                    .await
-                    .map_err(|error| ApiError::NoAccess(Chain(&error).to_string()))?
-            }
-        };
-        config.connect_timeout = Some(REQUEST_TIMEOUT);
-        config.read_timeout = Some(REQUEST_TIMEOUT);
-        config.write_timeout = Some(REQUEST_TIMEOUT);
-        config.default_retry = false;
-        // The client needs the runtime it is made on, and certificates were read with the configuration.
-        Client::try_from(config)
-            .map(|client| Api { client })
-            .map_err(|error| ApiError::NoAccess(Chain(&error).to_string()))
-    }
-}
+pub use self::access::Access;
 
-impl std::fmt::Debug for Access {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Access::InCluster => f.write_str("InCluster"),
-            Access::Kubeconfig(path) => f.debug_tuple("Kubeconfig").field(path).finish(),
-            Access::Given(_) => f.write_str("Given"),
-        }
-    }
-}
-
-/// A client of the API server that is made when it is first needed.
-#[derive(Debug)]
-pub(crate) struct ApiConnection {
-    access: Access,
-    api: Option<Api>,
-}
-
-impl ApiConnection {
-    pub(crate) fn new(access: Access) -> Self {
-        ApiConnection { access, api: None }
-    }
-
-    /// The API server. A client that could not be made is tried again at the next call.
-    pub(crate) async fn api(&mut self) -> Result<Api, ApiError> {
-        match &self.api {
-            Some(api) => Ok(api.clone()),
-            None => Ok(self.api.insert(self.access.connect().await?).clone()),
-        }
-    }
-}
-
-/// The API server, as a client reaches it.
-#[derive(Clone)]
-pub struct Api {
-    client: Client,
-}
+/// The API server, as the tasks of the guard reach it.
+///
+/// Each request reads the credentials and has a connection of its own. Tasks ask a few times a minute, so that kept
+/// connections would save little, and each would have to be given up when tokens and authorities are renewed, or the API
+/// server behind it goes away.
+#[derive(Clone, Debug)]
+pub struct Api(Access);
 
 /// An answer of the API server, whether or not it granted the request.
 #[derive(Clone, Debug)]
@@ -125,7 +66,7 @@ impl ApiAnswer {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ApiError {
-    /// No client could be made.
+    /// There is no service account, no readable kubeconfig, or nothing usable in them.
     #[error("no access to the API server: {0}")]
     NoAccess(String),
     /// The API server could not be reached, or hung up.
@@ -140,12 +81,17 @@ pub enum ApiError {
 }
 
 impl Api {
+    /// The API server at the end of this way. Nothing is read or sent yet.
+    pub fn new(access: Access) -> Self {
+        Api(access)
+    }
+
     /// Reads an object by its path.
     ///
     /// # Errors
     /// [`ApiError`] when no whole answer comes; a refusal is an answer.
     pub async fn get(&self, path: &str) -> Result<ApiAnswer, ApiError> {
-        self.send(Request::builder().method(Method::GET).uri(path), Body::empty()).await
+        self.send(Method::GET, path, None).await
     }
 
     /// Replaces an object by its path.
@@ -153,8 +99,7 @@ impl Api {
     /// # Errors
     /// As [`Api::get`].
     pub async fn put(&self, path: &str, object: &Value) -> Result<ApiAnswer, ApiError> {
-        let request = Request::builder().method(Method::PUT).uri(path).header(CONTENT_TYPE, "application/json");
-        self.send(request, Body::from(object.to_string().into_bytes())).await
+        self.send(Method::PUT, path, Some((JSON, object))).await
     }
 
     /// Creates an object in the collection of a path.
@@ -162,8 +107,7 @@ impl Api {
     /// # Errors
     /// As [`Api::get`].
     pub async fn post(&self, path: &str, object: &Value) -> Result<ApiAnswer, ApiError> {
-        let request = Request::builder().method(Method::POST).uri(path).header(CONTENT_TYPE, "application/json");
-        self.send(request, Body::from(object.to_string().into_bytes())).await
+        self.send(Method::POST, path, Some((JSON, object))).await
     }
 
     /// Changes an object by its path, with the operations of a JSON patch.
@@ -171,40 +115,81 @@ impl Api {
     /// # Errors
     /// As [`Api::get`].
     pub async fn json_patch(&self, path: &str, operations: &Value) -> Result<ApiAnswer, ApiError> {
-        let kind = "application/json-patch+json";
-        let request = Request::builder().method(Method::PATCH).uri(path).header(CONTENT_TYPE, kind);
-        self.send(request, Body::from(operations.to_string().into_bytes())).await
+        self.send(Method::PATCH, path, Some((JSON_PATCH, operations))).await
     }
 
-    async fn send(&self, request: http::request::Builder, body: Body) -> Result<ApiAnswer, ApiError> {
-        let request = request.body(body).map_err(|error| ApiError::Unreachable(Chain(&error).to_string()))?;
-        let answer = async {
-            let response =
-                self.client.send(request).await.map_err(|error| ApiError::Unreachable(Chain(&error).to_string()))?;
-            let (head, body) = response.into_parts();
-            let body = Limited::new(body, MAX_ANSWER).collect().await;
-            let body = body.map_err(|error| match error.downcast::<LengthLimitError>() {
-                Ok(_) => ApiError::TooLarge,
-                Err(error) => ApiError::Unreachable(error.to_string()),
-            })?;
-            let body = body.to_bytes();
-            Ok(ApiAnswer { status: head.status, date: date(&head.headers), body })
-        };
-        timeout(REQUEST_TIMEOUT, answer).await.unwrap_or(Err(ApiError::TimedOut))
+    /// Changes an object by its path, with the fields of a merge patch.
+    ///
+    /// # Errors
+    /// As [`Api::get`].
+    pub async fn merge_patch(&self, path: &str, fields: &Value) -> Result<ApiAnswer, ApiError> {
+        self.send(Method::PATCH, path, Some((MERGE_PATCH, fields))).await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        content: Option<(HeaderValue, &Value)>,
+    ) -> Result<ApiAnswer, ApiError> {
+        let mut request = Request::new(Full::default());
+        *request.method_mut() = method;
+        if let Some((kind, value)) = content {
+            request.headers_mut().insert(CONTENT_TYPE, kind);
+            *request.body_mut() = Full::from(value.to_string());
+        }
+        timeout(REQUEST_TIMEOUT, self.exchange(request, path)).await.unwrap_or(Err(ApiError::TimedOut))
+    }
+
+    async fn exchange(&self, mut request: Request<Full<Bytes>>, path: &str) -> Result<ApiAnswer, ApiError> {
+        let access = self.0.clone();
+        // On another thread: a file that cannot be read at once must not hold up the reviews.
+        let credentials = spawn_blocking(move || access.read()).await;
+        let credentials = credentials.map_err(|error| error.to_string()).flatten().map_err(ApiError::NoAccess)?;
+        let beginning = credentials.server.path().trim_end_matches('/');
+        *request.uri_mut() = format!("{beginning}{path}").parse().map_err(|error| unreachable(&error))?;
+        let host = credentials.server.authority().map_or("", |authority| authority.as_str());
+        request.headers_mut().insert(HOST, HeaderValue::from_str(host).map_err(|error| unreachable(&error))?);
+        if let Some(token) = &credentials.token {
+            let mut token = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|error| unreachable(&error))?;
+            token.set_sensitive(true);
+            request.headers_mut().insert(AUTHORIZATION, token);
+        }
+        let stream = connect(credentials).await.map_err(|error| unreachable(&error))?;
+        let (mut sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(|error| unreachable(&error))?;
+        // The connection ends with this request, however that ends.
+        let mut driver = JoinSet::new();
+        driver.spawn(connection);
+        let (head, body) = sender.send_request(request).await.map_err(|error| unreachable(&error))?.into_parts();
+        let body = Limited::new(body, MAX_ANSWER).collect().await;
+        let body = body.map_err(|error| match error.downcast::<LengthLimitError>() {
+            Ok(_) => ApiError::TooLarge,
+            Err(error) => unreachable(&*error),
+        })?;
+        Ok(ApiAnswer { status: head.status, date: date(&head.headers), body: body.to_bytes() })
     }
 }
 
-impl std::fmt::Debug for Api {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Api").finish_non_exhaustive()
+/// A connection to the API server, over TLS unless its address says otherwise.
+async fn connect(credentials: Credentials) -> io::Result<Box<dyn ApiStream>> {
+    let Credentials { server, server_name, tls, .. } = credentials;
+    let host = server.host().unwrap_or_default().trim_matches(['[', ']']);
+    let is_plain = server.scheme() == Some(&Scheme::HTTP);
+    let port = server.port_u16().unwrap_or(if is_plain { 80 } else { 443 });
+    let tcp = TcpStream::connect((host, port)).await?;
+    if is_plain {
+        return Ok(Box::new(tcp));
     }
+    let name = ServerName::try_from(server_name.unwrap_or_else(|| host.to_owned())).map_err(io::Error::other)?;
+    Ok(Box::new(TlsConnector::from(Arc::new(tls)).connect(name, tcp).await?))
 }
 
-async fn blocking<T: Send + 'static>(read: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, ApiError> {
-    match spawn_blocking(read).await {
-        Ok(read) => read.map_err(ApiError::NoAccess),
-        Err(error) => Err(ApiError::NoAccess(error.to_string())),
-    }
+trait ApiStream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> ApiStream for T {}
+
+fn unreachable(error: &(dyn Error + 'static)) -> ApiError {
+    ApiError::Unreachable(Chain(error).to_string())
 }
 
 /// A random duration up to `most`, evenly distributed. Each hasher of the standard library has keys of its own, which
@@ -219,6 +204,10 @@ fn date(headers: &HeaderMap) -> Option<Timestamp> {
     Some(rfc2822::parse(text).ok()?.timestamp())
 }
 
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const JSON_PATCH: HeaderValue = HeaderValue::from_static("application/json-patch+json");
+const MERGE_PATCH: HeaderValue = HeaderValue::from_static("application/merge-patch+json");
+
 /// An API server answers a get of one object, or of one page, in milliseconds; a minute's wait for one that hangs would
 /// help nobody.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -232,7 +221,6 @@ const MAX_MESSAGE: usize = 300;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
 
     #[test]
     fn the_servers_time_is_read_or_missing() {
@@ -253,7 +241,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_kubeconfig_that_cannot_be_read_is_named() {
-        let error = Access::Kubeconfig("/nonexistent/kubeconfig".into()).connect().await.unwrap_err();
-        assert!(matches!(&error, ApiError::NoAccess(why) if why.contains("kubeconfig")), "{error}");
+        let api = Api::new(Access::Kubeconfig("/nonexistent/kubeconfig".into()));
+        let error = api.get("/version").await.unwrap_err();
+        assert!(matches!(&error, ApiError::NoAccess(why) if why.contains("/nonexistent/kubeconfig")), "{error}");
     }
 }

@@ -8,9 +8,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use aksarc_shared::chain::Chain;
+use aksarc_shared::data;
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::k8s::certificate;
+use aksarc_shared::verdict::guard::Guard;
 use anyhow::Context;
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use prometheus_client::metrics::counter::Counter;
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,6 +26,7 @@ use crate::heartbeat::{HeartbeatInterval, HeartbeatOptions};
 use crate::log::{self, LogFormat, print_within};
 use crate::manifest::{self, ManifestCertificate, ManifestConfig, ManifestOptions};
 use crate::observed::ObservedOptions;
+use crate::opening;
 use crate::protection::ProtectionOptions;
 use crate::server::{CertificateSource, GuardServer, ServerLimits, ServerOptions, StartError};
 use crate::waivers::WaiverReadOptions;
@@ -36,8 +40,10 @@ pub fn run() -> ExitCode {
     let result = match arguments.command {
         None => return serve(arguments.serve),
         Some(GuardCommand::CheckConfig { file }) => check_config(&file),
+        Some(GuardCommand::Close(access)) => set_open(access, None),
         Some(GuardCommand::ConfigSchema) => print(&config::schema()),
         Some(GuardCommand::Manifest(manifest)) => print_manifest(manifest),
+        Some(GuardCommand::Open { reason, access }) => set_open(access, Some(&reason)),
     };
     result.unwrap_or_else(|error| {
         report(&format!("{error:#}"));
@@ -63,10 +69,28 @@ enum GuardCommand {
         /// The file, or the manifest of a ConfigMap that holds it as guard.yaml; - reads standard input.
         file: PathBuf,
     },
+    /// Closes the guard's webhook configuration and namespace, as the Helm chart does after a change.
+    Close(AccessArgs),
     /// Prints the JSON schema of the configuration file.
     ConfigSchema,
     /// Prints the manifest that installs the guard, generated from the rules.
     Manifest(ManifestArgs),
+    /// Opens the guard's webhook configuration and namespace by the annotation aksarc.dev/open, as the Helm chart does before
+    /// a change. What does not exist is no error.
+    Open {
+        /// The reason, which the API server's audit log keeps.
+        #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
+        reason: String,
+        #[command(flatten)]
+        access: AccessArgs,
+    },
+}
+
+#[derive(Debug, Args)]
+struct AccessArgs {
+    /// How to reach the API server; without it as the pod's service account.
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -94,6 +118,9 @@ struct ManifestArgs {
     /// The policy that protects webhook configurations instead, which no webhook can; for Kubernetes 1.30 or newer.
     #[arg(long, conflicts_with_all = ["ca_file", "tls_secret", "image", "pod_cidr"])]
     protection: bool,
+    /// The policies that refuse the gravest changes even while the guard is down instead; for Kubernetes 1.30 or newer.
+    #[arg(long, conflicts_with_all = ["ca_file", "tls_secret", "image", "pod_cidr", "protection"])]
+    rules: bool,
 }
 
 #[derive(Debug, Args)]
@@ -151,7 +178,8 @@ struct ServeArgs {
     /// Both times, for tests.
     #[arg(long, hide = true, value_name = "DURATION", value_parser = duration)]
     protection_every: Option<Duration>,
-    /// How to reach the API server for all of these; without it as the pod's service account.
+    /// How to reach the API server for all of these; without it as the pod's service account. It holds a token or a
+    /// certificate: programs that get one are not run, and proxies not used.
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
     /// The form of the log, which goes to standard error; lines that cannot be written are dropped and counted.
@@ -267,6 +295,15 @@ fn check_config(file: &Path) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// Opens the guard's objects with a reason, or closes them.
+fn set_open(access: AccessArgs, reason: Option<&str>) -> anyhow::Result<ExitCode> {
+    anyhow::ensure!(reason.is_none_or(|reason| !reason.trim().is_empty()), "--reason is empty: it opens nothing");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
+    let access = access.kubeconfig.map_or(Access::InCluster, Access::Kubeconfig);
+    let done = runtime.block_on(opening::set(access, reason))?;
+    print(&done.into_iter().map(|line| line + "\n").collect::<String>())
+}
+
 fn print_manifest(arguments: ManifestArgs) -> anyhow::Result<ExitCode> {
     let certificate = match arguments.ca_file.as_deref().map(authority).transpose()? {
         None if !arguments.tls_secret => ManifestCertificate::Own,
@@ -276,17 +313,19 @@ fn print_manifest(arguments: ManifestArgs) -> anyhow::Result<ExitCode> {
     let config = match &arguments.config {
         Some(file) => {
             let bytes = read(file)?;
-            let guard = match config::guard(&bytes) {
-                Ok(guard) => guard,
+            let settings = match config::guard(&bytes) {
+                Ok(guard) => guard.settings().clone(),
                 Err(error) => return Ok(refused(file, &error)),
             };
-            let text = String::from_utf8_lossy(&bytes).into_owned();
-            Some(ManifestConfig { text, settings: guard.settings().clone() })
+            Some(ManifestConfig { text: String::from_utf8_lossy(&bytes).into_owned(), settings })
         }
         None => None,
     };
+    let settings = || config.as_ref().map(|config| config.settings.clone()).unwrap_or_default();
     let (expected, notes) = if arguments.protection {
-        (manifest::protection::render(&config.map(|config| config.settings).unwrap_or_default()), Vec::new())
+        (manifest::protection::render(&settings()), Vec::new())
+    } else if arguments.rules {
+        (manifest::rules::render(&Guard::new(data::embedded(), settings())?), Vec::new())
     } else {
         let options = ManifestOptions { certificate, config, image: arguments.image, pods: arguments.pod_cidr };
         (manifest::render(&options), manifest::notes(&options))

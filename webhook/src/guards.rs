@@ -1,6 +1,6 @@
 //! The guard in use. It is made of the configuration and of the cluster's waivers, and is swapped as a whole.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aksarc_shared::people::waiver::Objects;
@@ -81,6 +81,11 @@ impl Guards {
         // Kept only now: should the rebuild panic, the next equal reading tries again.
         parts.cluster = cluster;
         Some(counts)
+    }
+
+    /// The objects that do not count, each with the reason.
+    pub(crate) fn ignored(&self) -> BTreeMap<String, String> {
+        self.lock().ignored.iter().cloned().collect()
     }
 
     /// Makes the guard anew from its parts and takes it into use. Each object that does not count is logged once.

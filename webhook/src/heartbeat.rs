@@ -16,7 +16,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use serde_json::{Map, Value};
 use tokio::time::sleep;
 
-use crate::api::{Access, ApiAnswer, ApiConnection, ApiError, jitter};
+use crate::api::{Access, Api, ApiAnswer, ApiError, jitter};
 use crate::log::LoggedFailure;
 use crate::metrics::{Metrics, OutcomeCounters};
 
@@ -76,7 +76,7 @@ impl fmt::Display for HeartbeatInterval {
 pub(crate) async fn run(options: HeartbeatOptions, counters: HeartbeatCounters) {
     let every = options.every.0;
     let mut keeper = HeartbeatKeeper {
-        connection: ApiConnection::new(options.access),
+        api: Api::new(options.access),
         every: SignedDuration::try_from(every).unwrap_or(SignedDuration::MAX),
         started: Instant::now(),
         life: SteadyClock::default(),
@@ -212,7 +212,7 @@ fn log_change(logged: &mut LoggedFailure<BeatTrouble>, outcome: &BeatOutcome) {
 }
 
 struct HeartbeatKeeper {
-    connection: ApiConnection,
+    api: Api,
     every: SignedDuration,
     started: Instant,
     life: SteadyClock,
@@ -231,11 +231,7 @@ impl HeartbeatKeeper {
     }
 
     async fn attempt(&mut self) -> BeatOutcome {
-        let api = match self.connection.api().await {
-            Ok(api) => api,
-            Err(error) => return unanswered(&error),
-        };
-        let read = match api.get(&path()).await {
+        let read = match self.api.get(&path()).await {
             Ok(answer) if answer.status == StatusCode::OK => answer,
             Ok(answer) => return refused("reading", &answer),
             Err(error) => return unanswered(&error),
@@ -272,7 +268,7 @@ impl HeartbeatKeeper {
         }
         put(&mut object, record.text());
         // The object carries the resourceVersion it was read with, so that no write in between is lost.
-        match api.put(&format!("{}?fieldManager={MANAGER}", path()), &Value::Object(object)).await {
+        match self.api.put(&format!("{}?fieldManager={MANAGER}", path()), &Value::Object(object)).await {
             Ok(answer) if answer.status.is_success() => {
                 self.life = life;
                 BeatOutcome::Written(at)

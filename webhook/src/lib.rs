@@ -32,6 +32,7 @@ mod log;
 pub mod manifest;
 pub mod metrics;
 pub mod observed;
+pub mod opening;
 mod plain;
 mod presented;
 pub mod protection;

@@ -16,11 +16,7 @@ use std::time::{Duration, Instant};
 use clap::ValueEnum;
 use prometheus_client::metrics::counter::Counter;
 use tracing::Level;
-use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::metrics::Metrics;
 
@@ -70,15 +66,9 @@ pub(crate) fn start(format: LogFormat, level: Level) -> io::Result<Lines> {
         .with_target(false)
         // The library would tell of its own errors on standard error, and panic when it cannot.
         .log_internal_errors(false);
-    // The client logs every failure as an error each time. The guard logs once what a failure means for it.
-    let client = if level > Level::INFO { LevelFilter::from_level(level) } else { LevelFilter::OFF };
-    let targets = Targets::new().with_default(level).with_target("kube_client", client);
     match format {
-        LogFormat::Json => {
-            let log = log.json().flatten_event(true).with_current_span(false).with_span_list(false);
-            log.finish().with(targets).init();
-        }
-        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).finish().with(targets).init(),
+        LogFormat::Json => log.json().flatten_event(true).with_current_span(false).with_span_list(false).init(),
+        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).init(),
     }
     // A panic while judging is caught and answered, and has to be one line of the log, not a trace of several. The hook
     // only puts a line into the queue: a panic inside it would end the process.

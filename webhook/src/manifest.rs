@@ -5,12 +5,14 @@
 //! that never speaks. It should not ask about many others, since every review delays the request that waits for it.
 
 mod certificate;
+pub mod chart;
 mod conditions;
 mod namespaces;
 mod network;
 mod notes;
 mod options;
 pub mod protection;
+pub mod rules;
 mod template;
 
 use std::collections::BTreeSet;
@@ -28,6 +30,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use conditions::{MatchCondition, node_status_with_a_change, not_the_platform, power_over_nodes, protected_namespace};
 use namespaces::protected;
+use serde::Serialize;
 use template::{fill, indent, multiline, name, quoted};
 
 use aksarc_shared::data::own::{CERTIFICATES, OPEN};
@@ -120,19 +123,57 @@ pub fn webhooks(options: &ManifestOptions) -> String {
         )
     };
     let mut out = fill(include_str!("../manifest/webhooks.yaml"), &[("configuration", CONFIGURATION)]);
-    let of_cluster = [identity.clone(), node_status_with_a_change(), protected_namespace(data)];
-    out.push_str(&webhook(CLUSTER_WEBHOOK, "Equivalent", "", &cluster, &of_cluster));
     let judged = judged_namespaces(data, &settings, &namespaced);
-    let own = [identity.clone()];
-    out.push_str(&webhook(SYSTEM_WEBHOOK, "Equivalent", &selector("In", &judged), &namespaced, &own));
-    // The webhook above asks about these namespaces already, and no webhook asks about the guard's own.
-    let mut elsewhere = judged;
+    // Another webhook asks about the judged namespaces already, and none asks about the guard's own.
+    let mut elsewhere = judged.clone();
     elsewhere.insert(NAMESPACE.to_owned());
-    let of_user = [identity.clone(), power_over_nodes(data)];
-    out.push_str(&webhook(USER_WEBHOOK, "Equivalent", &selector("NotIn", &elsewhere), &of_users, &of_user));
-    let nothing_of_ours = selector("NotIn", &BTreeSet::from([NAMESPACE.to_owned()]));
-    out.push_str(&webhook(ALPHA_WEBHOOK, "Exact", &nothing_of_ours, &alpha, &[identity]));
+    for WebhookShape { name, match_policy, namespaces, conditions } in shapes(data) {
+        let (selector, rules) = match namespaces {
+            AskedNamespaces::None => (String::new(), &cluster),
+            AskedNamespaces::Judged => (selector("In", &judged), &namespaced),
+            AskedNamespaces::Others => (selector("NotIn", &elsewhere), &of_users),
+            AskedNamespaces::AllButOwn => (selector("NotIn", &BTreeSet::from([NAMESPACE.to_owned()])), &alpha),
+        };
+        let conditions = [&[identity.clone()][..], &conditions].concat();
+        out.push_str(&webhook(name, match_policy, &selector, rules, &conditions));
+    }
     fill(&out, &[("generated", &digest(&out))])
+}
+
+/// A webhook, but for what a configuration changes of it.
+struct WebhookShape {
+    name: &'static str,
+    match_policy: &'static str,
+    namespaces: AskedNamespaces,
+    /// Its conditions besides the one that leaves the platform out.
+    conditions: Vec<MatchCondition>,
+}
+
+/// The namespaces whose objects a webhook is asked about.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+enum AskedNamespaces {
+    /// All but the guard's own.
+    AllButOwn,
+    /// Those in which rules judge objects.
+    Judged,
+    /// None: its kinds live in no namespace.
+    None,
+    /// All others but the guard's own.
+    Others,
+}
+
+/// The webhooks, in order.
+fn shapes(data: &Data) -> [WebhookShape; 4] {
+    let shape =
+        |name, match_policy, namespaces, conditions| WebhookShape { name, match_policy, namespaces, conditions };
+    let of_cluster = vec![node_status_with_a_change(), protected_namespace(data)];
+    [
+        shape(CLUSTER_WEBHOOK, "Equivalent", AskedNamespaces::None, of_cluster),
+        shape(SYSTEM_WEBHOOK, "Equivalent", AskedNamespaces::Judged, Vec::new()),
+        shape(USER_WEBHOOK, "Equivalent", AskedNamespaces::Others, vec![power_over_nodes(data)]),
+        shape(ALPHA_WEBHOOK, "Exact", AskedNamespaces::AllButOwn, Vec::new()),
+    ]
 }
 
 /// The digest of a generated configuration, with which a check compares the one in the cluster.

@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::time::{Instant, sleep_until};
 
-use crate::api::{Access, ApiAnswer, ApiConnection, ApiError, jitter};
+use crate::api::{Access, Api, ApiAnswer, ApiError, jitter};
 use crate::log::LoggedFailure;
 use crate::metrics::{Metrics, OutcomeCounters};
 
@@ -83,7 +83,7 @@ pub(crate) async fn run(
     counters: ObservedCounters,
 ) {
     let ObservedOptions { access, every } = options;
-    let mut keeper = ObservedKeeper { connection: ApiConnection::new(access), fresh: ObservedRecord::default() };
+    let mut keeper = ObservedKeeper { api: Api::new(access), fresh: ObservedRecord::default() };
     let mut logged = LoggedFailure::default();
     loop {
         let Some((who, seen)) = queue.recv().await else { return };
@@ -195,7 +195,7 @@ fn log_change(logged: &mut LoggedFailure<WriteTrouble>, outcome: &WriteOutcome) 
 }
 
 struct ObservedKeeper {
-    connection: ApiConnection,
+    api: Api,
     /// What no write has taken yet.
     fresh: ObservedRecord,
 }
@@ -214,11 +214,7 @@ impl ObservedKeeper {
     }
 
     async fn attempt(&mut self) -> WriteOutcome {
-        let api = match self.connection.api().await {
-            Ok(api) => api,
-            Err(error) => return unanswered(&error),
-        };
-        let read = match api.get(&path()).await {
+        let read = match self.api.get(&path()).await {
             Ok(answer) if answer.status == StatusCode::OK => answer,
             Ok(answer) => return refused("reading", &answer),
             Err(error) => return unanswered(&error),
@@ -241,7 +237,7 @@ impl ObservedKeeper {
             data.insert(KEY.to_owned(), Value::String(record.text()));
         }
         // The object carries the resourceVersion it was read with, so that no write in between is lost.
-        match api.put(&format!("{}?fieldManager={MANAGER}", path()), &Value::Object(object)).await {
+        match self.api.put(&format!("{}?fieldManager={MANAGER}", path()), &Value::Object(object)).await {
             Ok(answer) if answer.status.is_success() => {
                 self.fresh = ObservedRecord::default();
                 WriteOutcome::Written

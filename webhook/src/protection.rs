@@ -16,7 +16,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::api::{Access, Api, ApiAnswer, ApiConnection, ApiError, jitter};
+use crate::api::{Access, Api, ApiAnswer, ApiError, jitter};
 use crate::log::LoggedFailure;
 use crate::manifest::protection::{NAMESPACE_POLICY, POLICY};
 use crate::metrics::{Metrics, OutcomeCounters, by};
@@ -44,16 +44,13 @@ impl ProtectionOptions {
 /// Looks again and again, until the future is dropped.
 pub(crate) async fn run(options: ProtectionOptions, counters: ProtectionCounters) {
     let every = options.every.min(options.close_after).min(options.try_every);
-    let mut connection = ApiConnection::new(options.access.clone());
+    let api = Api::new(options.access.clone());
     let mut watched = OBJECTS.map(WatchedObject::new);
     loop {
         // Spread, so that replicas look at different times.
         sleep(every.saturating_sub(jitter(every / 4))).await;
         for (object, series) in watched.iter_mut().zip(&counters.objects) {
-            let outcome = match connection.api().await {
-                Ok(api) => object.look(&api, &options).await,
-                Err(error) => unanswered(&error),
-            };
+            let outcome = object.look(&api, &options).await;
             counters.looked(&outcome);
             series.open.set(i64::from(object.opening.is_some()));
             series.armed.set(i64::from(object.armed == Some(true)));
@@ -64,11 +61,11 @@ pub(crate) async fn run(options: ProtectionOptions, counters: ProtectionCounters
 
 /// An object that a policy protects, and that people can open.
 #[derive(Clone, Copy, Debug)]
-struct ProtectedObject {
+pub(crate) struct ProtectedObject {
     /// The word for it in metrics.
     word: &'static str,
-    kind: &'static str,
-    name: &'static str,
+    pub(crate) kind: &'static str,
+    pub(crate) name: &'static str,
     collection: &'static str,
     policy: &'static str,
 }
@@ -217,7 +214,7 @@ impl WatchedObject {
 }
 
 impl ProtectedObject {
-    fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         format!("{}/{}", self.collection, self.name)
     }
 
@@ -310,7 +307,7 @@ fn unanswered(error: &ApiError) -> LookOutcome {
     LookOutcome::Failed(trouble, error.to_string())
 }
 
-const OBJECTS: [ProtectedObject; 2] = [
+pub(crate) const OBJECTS: [ProtectedObject; 2] = [
     ProtectedObject {
         word: "configuration",
         kind: "ValidatingWebhookConfiguration",

@@ -96,6 +96,12 @@ fn warn_of(guard: &Guard) {
     for note in guard.notes() {
         tracing::warn!(note, "a setting of the configuration does less than it says");
     }
+    if guard.only_warns_administrators() {
+        tracing::warn!(
+            "mode enforce refuses no delete and no `kubectl scale` of cluster administrators: name their certificates in \
+             actors.people.credentialIds, or set actors.ambiguous: deny"
+        );
+    }
 }
 
 /// The certificate directory and the TLS configuration made from it.

@@ -9,21 +9,27 @@
 //!   server that is renewed must not bring every waived denial back. After that no waiver of the cluster counts until a
 //!   list is read again.
 //! - When the task ends, none of its waivers counts any more.
+//!
+//! Each object's status tells whether it counts.
+
+mod status;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use aksarc_shared::jiff::Timestamp;
+use aksarc_shared::k8s::read::json::ReadError;
 use aksarc_shared::people::waiver::{Objects, SUPPORT_WAIVER};
 use http::StatusCode;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::api::{Access, ApiAnswer, ApiConnection, ApiError, jitter};
+use crate::api::{Access, Api, ApiAnswer, ApiError, jitter};
 use crate::guards::{ClusterWaiverCounts, ClusterWaivers, Guards};
 use crate::log::LoggedFailure;
 use crate::metrics::{Metrics, OutcomeCounters};
+use status::StoredWaiver;
 
 /// How the cluster's waivers are read.
 #[derive(Clone, Debug)]
@@ -47,11 +53,13 @@ impl WaiverReadOptions {
 pub(crate) async fn run(options: WaiverReadOptions, guards: Arc<Guards>, counters: WaiverReadCounters) {
     let WaiverReadOptions { access, every, keep } = options;
     let kept = WaiverFeed(guards);
-    let mut connection = ApiConnection::new(access);
+    let api = Api::new(access);
     let (mut logged, mut last) = (LoggedFailure::default(), Instant::now());
+    let mut unwritten = LoggedFailure::default();
     loop {
+        let mut stored = Vec::new();
         // The first list is read at once: until then a change is refused although it is waived.
-        let outcome = match timeout(LIST_TIMEOUT, list(&mut connection)).await {
+        let outcome = match timeout(LIST_TIMEOUT, list(&api, &mut stored)).await {
             Ok(Ok(found)) => kept.take(found).await,
             Ok(Err(failure)) => WaiverReadOutcome::Failed(failure),
             Err(_) => WaiverReadOutcome::Failed(WaiverReadError::new(
@@ -67,6 +75,17 @@ pub(crate) async fn run(options: WaiverReadOptions, guards: Arc<Guards>, counter
             tracing::warn!(
                 "the cluster's waivers could not be read for {keep:?}; none of them counts until a list is read again"
             );
+        }
+        if matches!(outcome, WaiverReadOutcome::Read) {
+            match status::write(&api, &stored, &kept.0.ignored()).await {
+                Ok(()) => {
+                    unwritten.ends();
+                }
+                Err(error) if unwritten.is_new(()) => {
+                    tracing::warn!(error, "the status of SupportWaivers cannot be written; they count all the same");
+                }
+                Err(_) => {}
+            }
         }
         sleep(every + jitter(every / 10)).await;
     }
@@ -243,8 +262,7 @@ impl Drop for WaiverFeed {
     }
 }
 
-async fn list(connection: &mut ApiConnection) -> Result<Option<ClusterWaivers>, WaiverReadError> {
-    let api = connection.api().await?;
+async fn list(api: &Api, stored: &mut Vec<StoredWaiver>) -> Result<Option<ClusterWaivers>, WaiverReadError> {
     let (mut objects, mut size, mut token) = (Objects::default(), 0, None);
     loop {
         let answer = api.get(&SUPPORT_WAIVER.page_path(None, PAGE, token.as_deref())).await?;
@@ -260,9 +278,14 @@ async fn list(connection: &mut ApiConnection) -> Result<Option<ClusterWaivers>, 
             )));
         }
         // On another thread: parsing a large page takes milliseconds, and may panic over what users wrote.
-        let parsed = spawn_blocking(move || objects.page(&answer.body).map(|page| (objects, page)));
-        let page;
-        (objects, page) = parsed.await.map_err(WaiverReadError::unreadable)?.map_err(WaiverReadError::unreadable)?;
+        let parsed = spawn_blocking(move || {
+            let page = objects.page(&answer.body)?;
+            Ok::<_, ReadError>((objects, status::stored(&answer.body), page))
+        });
+        let (page, more);
+        (objects, more, page) =
+            parsed.await.map_err(WaiverReadError::unreadable)?.map_err(WaiverReadError::unreadable)?;
+        stored.extend(more);
         if page.kind != LIST {
             return Err(WaiverReadError::unreadable(format_args!("the answer is no {LIST}")));
         }

@@ -73,8 +73,8 @@ fn the_guards_only_rights_are_its_records_the_list_of_waivers_its_certificate_an
         assert_eq!(binding["subjects"], subject);
     }
     let (role, binding) = (one("ClusterRole"), one("ClusterRoleBinding"));
-    let rules =
-        json!([{"apiGroups": [SUPPORT_WAIVER.group], "resources": [SUPPORT_WAIVER.resource], "verbs": ["list"]}]);
+    let rules = json!([{"apiGroups": [SUPPORT_WAIVER.group], "resources": [SUPPORT_WAIVER.resource], "verbs": ["list"]},
+            {"apiGroups": [SUPPORT_WAIVER.group], "resources": ["supportwaivers/status"], "verbs": ["patch"]}]);
     assert_eq!((&role["kind"], &role["rules"]), (&json!("ClusterRole"), &rules));
     assert_eq!((&binding["kind"], &binding["subjects"]), (&json!("ClusterRoleBinding"), &subject));
     assert_eq!(

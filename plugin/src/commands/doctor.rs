@@ -8,6 +8,7 @@ mod webhooks;
 
 use std::sync::Arc;
 
+use aksarc_shared::data::tables;
 use aksarc_shared::rules::derive;
 use aksarc_shared::verdict::report::exit;
 use jiff::Timestamp;
@@ -92,7 +93,7 @@ fn own(now: Timestamp) -> Vec<Symptom> {
     )];
     let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
     let mut tables = Symptom::new("data", SymptomState::Fine, String::new());
-    for table in &data.versions {
+    for table in tables::versions() {
         let days = (today - table.as_of).get_days();
         let platform = table.platform.as_str();
         let old = if table.is_old(today) { ": OLD" } else { "" };
@@ -101,8 +102,8 @@ fn own(now: Timestamp) -> Vec<Symptom> {
     tables
         .details
         .extend(data.policy_texts().map(|document| format!("policy text {}", crate::screen::wording::dated(document))));
-    let old = data.versions.iter().filter(|table| table.is_old(today)).count();
-    tables.summary = format!("{} version tables, {old} of them old", data.versions.len());
+    let old = tables::versions().iter().filter(|table| table.is_old(today)).count();
+    tables.summary = format!("{} version tables, {old} of them old", tables::versions().len());
     if old > 0 {
         tables.state = SymptomState::Warned;
         tables = tables.next("look for a newer release, or give newer version tables with --versions");

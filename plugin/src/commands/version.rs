@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use aksarc_shared::data::own::API_VERSION;
+use aksarc_shared::data::tables;
 use aksarc_shared::data::{Data, embedded};
 use aksarc_shared::rules::catalogue;
 use serde_json::{Value, json};
@@ -47,7 +48,7 @@ fn table(data: &Data) -> String {
     for document in data.policy_texts() {
         grid.row(["policy text".to_owned(), dated(document)]);
     }
-    for table in &data.versions {
+    for table in tables::versions() {
         grid.row(["version table".to_owned(), format!("{} as of {}", table.platform.as_str(), table.as_of)]);
     }
     let mut text = grid.lines("", None);
@@ -60,8 +61,7 @@ fn table(data: &Data) -> String {
 }
 
 fn document(data: &Data) -> Value {
-    let tables: Vec<_> = data
-        .versions
+    let tables: Vec<_> = tables::versions()
         .iter()
         .map(|table| json!({ "platform": table.platform.as_str(), "asOf": table.as_of.to_string() }))
         .collect();

@@ -1,6 +1,7 @@
 //! A rule's page, below a summary of the rule's declaration.
 
 use aksarc_shared::data::known_issues::KnownIssue;
+use aksarc_shared::data::tables;
 use aksarc_shared::data::{ClauseText, Data, Document, Platform};
 use aksarc_shared::k8s::certificate;
 use aksarc_shared::rules::catalogue::Deciders;
@@ -61,7 +62,7 @@ pub fn page(rule: &Rule, data: &Data, look: Look, extent: Extent, name: &str) ->
     page.text("  ", rule.summary);
     page.line("");
     facts(&mut page, rule, extent);
-    let sections = sections(rule.page);
+    let sections = sections(rule.page());
     let section = |heading: &str| sections.iter().find(|(own, _)| *own == heading).map_or("", |(_, text)| *text);
     // A reader who looks a rule up has its finding on the screen and wants it gone: the way out comes first.
     for heading in ["Instead", "Why it matters"] {
@@ -85,7 +86,7 @@ pub fn page(rule: &Rule, data: &Data, look: Look, extent: Extent, name: &str) ->
     if extent != Extent::Short {
         page.markdown(section("Source"));
     }
-    known_issues(&mut page, rule, data);
+    known_issues(&mut page, rule);
     let examples = section(EXAMPLES);
     if extent == Extent::Examples {
         page.line("");
@@ -151,7 +152,7 @@ fn facts(page: &mut RulePage, rule: &Rule, extent: Extent) {
         .reads
         .iter()
         .map(|read| match read.scope {
-            Scope::Cluster | Scope::IfRead => read.kind.qualified(),
+            Scope::BesideGuard | Scope::Cluster | Scope::IfRead => read.kind.qualified(),
             Scope::AddOnNamespaces
             | Scope::ComponentNamespaces
             | Scope::ComponentRecords
@@ -164,7 +165,7 @@ fn facts(page: &mut RulePage, rule: &Rule, extent: Extent) {
         })
         .chain(rule.probes.iter().map(|probe| probe.path().unwrap_or("the server's certificate").to_owned()))
         .collect();
-    let judges_states = rule.state.per_object.is_some() || rule.state.per_cluster.is_some();
+    let judges_states = rule.state().per_object.is_some() || rule.state().per_cluster.is_some();
     let reads = match (reads.is_empty(), judges_states) {
         (false, _) => reads.join(", "),
         (true, true) => "the server's version".to_owned(),
@@ -265,9 +266,9 @@ pub fn documents(rule: &Rule) -> Vec<&'static Document> {
 }
 
 /// Known issues that can cause a finding without anybody having changed anything.
-fn known_issues(page: &mut RulePage, rule: &Rule, data: &Data) {
+fn known_issues(page: &mut RulePage, rule: &Rule) {
     let own = |issue: &&KnownIssue| issue.rules.iter().any(|code| code == rule.code.as_str());
-    let issues: Vec<&KnownIssue> = data.known_issues.iter().filter(own).collect();
+    let issues: Vec<&KnownIssue> = tables::known_issues().iter().filter(own).collect();
     if issues.is_empty() {
         return;
     }

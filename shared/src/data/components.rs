@@ -81,6 +81,16 @@ fn configured() -> Confidence {
 }
 
 impl Component {
+    /// Its exact name, where the row has one.
+    pub fn exact(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The prefix of its name, where the row has no exact one.
+    pub fn prefixed(&self) -> Option<&str> {
+        self.prefix.as_deref().filter(|_| self.name.is_none())
+    }
+
     /// Whether an object is this component; `namespaces` are the system's.
     pub fn is(&self, kind: &str, namespace: &str, name: &str, namespaces: &Namespaces) -> bool {
         let named = match (&self.name, &self.prefix) {

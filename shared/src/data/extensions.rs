@@ -30,12 +30,12 @@ pub struct Extension {
 mod tests {
     use std::collections::BTreeSet;
 
-    use crate::data::embedded;
+    use crate::data::tables;
 
     #[test]
     fn a_type_has_one_row_and_is_written_as_it_is_compared() {
         let mut types = BTreeSet::new();
-        for row in embedded().extensions.iter() {
+        for row in tables::extensions() {
             assert!(types.insert(&row.name), "{} is there twice", row.name);
             assert_eq!(row.name, row.name.to_lowercase());
         }

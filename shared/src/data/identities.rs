@@ -37,8 +37,8 @@ impl Identities {
     pub fn is_platform(&self, user: &User) -> bool {
         self.users.iter().any(|row| row.name == user.name)
             || self.groups.iter().any(|row| {
-                let named = row.account_prefix().is_none_or(|prefix| user.name.starts_with(&prefix));
-                named && user.groups.contains(&row.name)
+                let named = || row.account_prefix().is_none_or(|prefix| user.name.starts_with(&prefix));
+                user.groups.contains(&row.name) && named()
             })
     }
 

@@ -91,17 +91,17 @@ impl TryFrom<String> for IssueRef {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::embedded;
+    use crate::data::tables;
     use crate::rules::catalogue;
 
     #[test]
     fn every_known_issue_belongs_to_rules_that_there_are() {
-        let issues = &embedded().known_issues;
+        let issues = tables::known_issues();
         let mut ids: Vec<&str> = issues.iter().map(|issue| &*issue.id).collect();
         ids.sort_unstable();
         ids.dedup();
         assert_eq!(ids.len(), issues.len(), "an id stands twice");
-        for issue in issues.iter() {
+        for issue in issues {
             assert!(!issue.rules.is_empty(), "{}", issue.id);
             assert!(!issue.source.is_empty() || !issue.issues.is_empty(), "{}", issue.id);
             for code in &issue.rules {

@@ -204,11 +204,11 @@ mod tests {
     use jiff::civil::date;
 
     use super::*;
-    use crate::data::embedded;
+    use crate::data::tables;
 
     #[test]
     fn every_row_says_how_a_node_shows_it_and_until_when_it_counts() {
-        for row in &embedded().lifecycle.node_os {
+        for row in &tables::lifecycle().node_os {
             assert!(!row.images.is_empty() || !row.kernels.is_empty(), "{}", row.title);
             assert!(row.end.is_some() != row.listed.is_some(), "{} needs an end or a day it was listed", row.title);
         }
@@ -216,11 +216,11 @@ mod tests {
 
     #[test]
     fn a_release_is_of_one_platform() {
-        let hosts = &embedded().lifecycle.hosts;
+        let hosts = &tables::lifecycle().hosts;
         for host in hosts {
             assert_eq!(hosts.iter().filter(|other| other.release == host.release).count(), 1, "{}", host.release);
         }
-        let found = |word| embedded().lifecycle.host(word).map(|host| host.platform);
+        let found = |word| tables::lifecycle().host(word).map(|host| host.platform);
         assert_eq!(found("22h2"), Some(Platform::Hci22h2));
         assert_eq!(found(" windows server 2022 "), Some(Platform::WindowsServer));
         assert_eq!(found("2602"), Some(Platform::AzureLocal));
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn systems_are_told_by_image_or_kernel() {
-        let lifecycle = &embedded().lifecycle;
+        let lifecycle = tables::lifecycle();
         let end = |image, kernel| lifecycle.node_os(Platform::AzureLocal, image, kernel).map(|row| row.end);
         assert_eq!(end("CBL-Mariner/Linux", ""), Some(Some(date(2025, 7, 31))));
         assert_eq!(end("", "5.15.102.1-3.cm2"), Some(Some(date(2025, 7, 31))));
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn older_kubelets_were_allowed_less() {
-        let skew = &embedded().lifecycle.skew;
+        let skew = &tables::lifecycle().skew;
         let behind = |text| skew.kubelet_behind(Version::parse(text).unwrap());
         assert_eq!((behind("1.24.17"), behind("1.25.0"), behind("1.33.5")), (2, 3, 3));
     }

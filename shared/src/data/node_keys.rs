@@ -146,11 +146,7 @@ impl NodeKeys {
     /// The verdict of the tables on `key` at `place` of a node with this kubelet. `kubelet` is only called where the
     /// version matters.
     pub fn ruling_at(&self, place: Place, key: &str, kubelet: impl Fn() -> Option<Version>) -> Ruling<'_> {
-        let table = match place {
-            Place::Annotation => &self.annotations,
-            Place::Label => &self.labels,
-            Place::Taint => &self.taints,
-        };
+        let table = self.table(place);
         // Most keys stand in the tables verbatim, and are found without trying the patterns.
         let covers = |row: &&SystemKey| row.key.is(key);
         let exact = table.iter().rfind(|row| row.key.is_exactly(key));
@@ -170,6 +166,23 @@ impl NodeKeys {
             (Some(guess), _) => Ruling::Guess(guess),
             (None, Some(excepted)) => Ruling::Exception(excepted),
             (None, None) => Ruling::Silent,
+        }
+    }
+
+    /// The exact keys at `place` that are the system's on every node that has them, at any version of the node.
+    pub fn certain(&self, place: Place) -> impl Iterator<Item = &str> {
+        let names = self.table(place).iter().filter_map(|row| row.key.exact());
+        names.filter(move |key| match self.ruling(place, key) {
+            Ruling::Known(row) => !row.elsewhere && row.since.is_none() && row.until.is_none(),
+            _ => false,
+        })
+    }
+
+    fn table(&self, place: Place) -> &[SystemKey] {
+        match place {
+            Place::Annotation => &self.annotations,
+            Place::Label => &self.labels,
+            Place::Taint => &self.taints,
         }
     }
 

@@ -30,6 +30,16 @@ impl Pattern {
         }
     }
 
+    /// The exact name, where the pattern is one.
+    pub fn exact(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The prefix, where the pattern is one.
+    pub fn prefix(&self) -> Option<&str> {
+        self.prefix.as_deref().filter(|_| self.name.is_none())
+    }
+
     /// Whether the pattern is the exact name `text`.
     pub(super) fn is_exactly(&self, text: &str) -> bool {
         self.name.as_deref() == Some(text)

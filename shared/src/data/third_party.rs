@@ -183,16 +183,16 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::data::embedded;
+    use crate::data::tables;
 
     fn of(image: &str) -> Option<&str> {
-        embedded().third_party.of_image(image).map(|(product, _)| &*product.id)
+        tables::third_party().of_image(image).map(|(product, _)| &*product.id)
     }
 
     #[test]
     fn every_mark_is_one_products_and_has_its_shape() {
         let (mut ids, mut marks) = (BTreeSet::new(), BTreeSet::new());
-        for product in embedded().third_party.products() {
+        for product in tables::third_party().products() {
             assert!(ids.insert(&product.id), "{} is there twice", product.id);
             for (kind, names) in [
                 ("image", &product.images),
@@ -225,9 +225,9 @@ mod tests {
 
     #[test]
     fn the_products_that_extensions_ship_are_in_the_table() {
-        for row in embedded().extensions.iter() {
+        for row in tables::extensions() {
             for id in &row.products {
-                assert!(embedded().third_party.product(id).is_some(), "{} ships {id}", row.name);
+                assert!(tables::third_party().product(id).is_some(), "{} ships {id}", row.name);
             }
         }
     }
@@ -312,13 +312,13 @@ mod tests {
         ] {
             assert_eq!(split_chart(chart), parts, "{chart}");
         }
-        assert!(embedded().third_party.of_chart("my-cert-manager-v1.16.1").is_none());
-        assert!(embedded().third_party.of_chart("cert-manager-webhook-pdns-3.1.2").is_none());
+        assert!(tables::third_party().of_chart("my-cert-manager-v1.16.1").is_none());
+        assert!(tables::third_party().of_chart("cert-manager-webhook-pdns-3.1.2").is_none());
     }
 
     #[test]
     fn controllers_may_go_on_behind_a_slash() {
-        let table = &embedded().third_party;
+        let table = tables::third_party();
         let id = |controller: &str| table.of_controller(controller).map(|product| &*product.id);
         assert_eq!(id("k8s.io/ingress-nginx"), Some("ingress-nginx"));
         assert_eq!(id("haproxy.org/ingress-controller/edge"), Some("haproxy-ingress"));
@@ -330,7 +330,7 @@ mod tests {
 
     #[test]
     fn a_shared_group_is_told_apart_by_the_definitions_name() {
-        let table = &embedded().third_party;
+        let table = tables::third_party();
         let id = |group, name| table.of_definition(group, name).map(|product| &*product.id);
         assert_eq!(id("argoproj.io", "applications.argoproj.io"), Some("argo-cd"));
         assert_eq!(id("argoproj.io", "workflows.argoproj.io"), Some("argo-workflows"));

@@ -404,11 +404,11 @@ const LAST_DAY: Date = jiff::civil::date(2199, 12, 31);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::embedded;
+    use crate::data::tables;
     use jiff::civil::date;
 
     fn azure_local(minor: &str, day: Date) -> MinorSupport {
-        embedded().version_table(Platform::AzureLocal).unwrap().support(Version::parse(minor).unwrap(), day)
+        tables::version_table(Platform::AzureLocal).unwrap().support(Version::parse(minor).unwrap(), day)
     }
 
     #[test]
@@ -511,7 +511,7 @@ mod tests {
         );
         let table = parse(&own).unwrap().remove(0);
         assert!(!table.is_old(date(2026, 11, 11)) && table.is_old(date(2026, 11, 12)));
-        assert!(embedded().version_table(Platform::WindowsServer).unwrap().is_old(date(2026, 1, 1)));
+        assert!(tables::version_table(Platform::WindowsServer).unwrap().is_old(date(2026, 1, 1)));
         assert!(!table.is_old(date(2020, 1, 1)), "of a later day");
     }
 
@@ -543,10 +543,10 @@ mod tests {
 
     #[test]
     fn a_retired_minor_without_an_end_is_open_before_the_tables_day() {
-        let (table, day) = (embedded().version_table(Platform::AzureLocal).unwrap(), date(2025, 12, 15));
+        let (table, day) = (tables::version_table(Platform::AzureLocal).unwrap(), date(2025, 12, 15));
         assert_eq!(azure_local("1.30.14", day), MinorSupport::Unstated { out_on: table.as_of });
         assert_eq!(azure_local("1.30.14", table.as_of), MinorSupport::Retired { since: None });
-        let table = embedded().version_table(Platform::WindowsServer).unwrap();
+        let table = tables::version_table(Platform::WindowsServer).unwrap();
         let unrecorded = Version::parse("1.24.6").unwrap();
         assert_eq!(table.support(unrecorded, date(2024, 3, 1)), MinorSupport::Unstated { out_on: table.as_of });
     }
@@ -562,7 +562,7 @@ mod tests {
 
     #[test]
     fn a_first_release_that_is_not_known_leaves_the_year_open() {
-        let table = embedded().version_table(Platform::WindowsServer).unwrap();
+        let table = tables::version_table(Platform::WindowsServer).unwrap();
         let on = |minor, day| table.support(Version::parse(minor).unwrap(), day);
         let is_open = |minor, day| matches!(on(minor, day), MinorSupport::Open { .. });
         // 1.25 came between August 2022 and 2024-02-08, and no later release lists it.
@@ -576,7 +576,7 @@ mod tests {
 
     #[test]
     fn windows_server_gives_a_minor_one_year() {
-        let table = embedded().version_table(Platform::WindowsServer).unwrap();
+        let table = tables::version_table(Platform::WindowsServer).unwrap();
         let version = Version::parse("1.28.5").unwrap();
         assert_eq!(
             table.support(version, date(2024, 6, 11)),

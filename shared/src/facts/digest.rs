@@ -1,4 +1,4 @@
-//! The digest of a webhook configuration, which shows whether its match rules are those that were generated.
+//! The digests of a webhook configuration and of a policy, which show whether they are as they were generated.
 
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -15,6 +15,11 @@ pub fn digest(webhooks: &Value) -> String {
     });
     let asked: Vec<Value> = asked.flatten().collect();
     text::short_hex(&Sha256::digest(Value::Array(asked).to_string()))
+}
+
+/// The hash of the specification of a ValidatingAdmissionPolicy, without defaults that the API server fills in.
+pub fn of_policy(spec: &Value) -> String {
+    text::short_hex(&Sha256::digest(full(spec).unwrap_or_default().to_string()))
 }
 
 /// The value without empty fields and defaults; `None` where nothing is left.
@@ -51,7 +56,7 @@ const ASKED: [&str; 9] = [
 ];
 
 /// Defaults that the API server fills in, besides empty selectors (kubernetes.io, `admissionregistration.k8s.io/v1`).
-const DEFAULTS: [(&str, &str); 2] = [("/matchPolicy", "Equivalent"), ("scope", "*")];
+const DEFAULTS: [(&str, &str); 3] = [("/matchPolicy", "Equivalent"), ("matchPolicy", "Equivalent"), ("scope", "*")];
 
 #[cfg(test)]
 mod tests {
@@ -101,6 +106,18 @@ mod tests {
             assert!(!with(path, field, value), "{path}/{field}");
         }
         assert_ne!(digest(&json!([])), digest(&made));
+        let policy = json!({"failurePolicy": "Fail", "validations": [{"expression": "true"}],
+            "matchConstraints": {"resourceRules": [{"scope": "Cluster"}]}});
+        let with = |path: &str, field: &str, value: Value| {
+            let mut other = policy.clone();
+            other.pointer_mut(path).and_then(Value::as_object_mut).unwrap().insert(field.to_owned(), value);
+            of_policy(&other) == of_policy(&policy)
+        };
+        assert!(with("/matchConstraints", "matchPolicy", json!("Equivalent")));
+        assert!(with("/matchConstraints", "objectSelector", json!({})));
+        assert!(!with("", "failurePolicy", json!("Ignore")));
+        assert!(!with("", "matchConditions", json!([{"name": "never", "expression": "false"}])));
+        assert!(!with("/validations/0", "expression", json!("1 == 1")));
         assert_eq!(digest(&Value::Null), digest(&json!([])));
     }
 }

@@ -154,6 +154,11 @@ const fn fairness(kind: &'static str, resource: &'static str) -> Kind {
     Kind { others: &["v1beta3", "v1beta2"], builtin: false, ..global("flowcontrol.apiserver.k8s.io", kind, resource) }
 }
 
+/// A kind of admission policies: v1 since Kubernetes 1.30.
+const fn policies(kind: &'static str, resource: &'static str) -> Kind {
+    Kind { builtin: false, ..global("admissionregistration.k8s.io", kind, resource) }
+}
+
 /// A kind of Calico's configuration, as Calico stores it.
 const fn calico(kind: &'static str, resource: &'static str) -> Kind {
     custom_global("crd.projectcalico.org", "v1", kind, resource)
@@ -238,6 +243,10 @@ kinds! {
     MUTATING_WEBHOOKS = global("admissionregistration.k8s.io", "MutatingWebhookConfiguration", "mutatingwebhookconfigurations");
     /// ValidatingWebhookConfigurations.
     VALIDATING_WEBHOOKS = global("admissionregistration.k8s.io", "ValidatingWebhookConfiguration", "validatingwebhookconfigurations");
+    /// ValidatingAdmissionPolicies.
+    VALIDATING_POLICIES = policies("ValidatingAdmissionPolicy", "validatingadmissionpolicies");
+    /// ValidatingAdmissionPolicyBindings.
+    VALIDATING_POLICY_BINDINGS = policies("ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings");
     /// CustomResourceDefinitions.
     CUSTOM_RESOURCE_DEFINITION = global("apiextensions.k8s.io", "CustomResourceDefinition", "customresourcedefinitions");
     /// APIServices.

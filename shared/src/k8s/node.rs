@@ -1,5 +1,6 @@
 //! The parts of a node's `spec` and `status` that rules use.
 
+use crate::k8s::read::scan;
 use crate::k8s::text::Text;
 
 /// `spec` of a node, without the fields that no rule uses.
@@ -33,6 +34,25 @@ pub struct NodeStatus<'a> {
     pub(crate) capacity: Option<Capacity<'a>>,
     #[serde(borrow, default)]
     pub(crate) conditions: Option<Vec<NodeCondition<'a>>>,
+}
+
+impl<'a> NodeStatus<'a> {
+    /// Reads a status without parsing the list of images, which is most of it. `None` leaves it to the parser, for its
+    /// errors.
+    pub(super) fn scan(raw: &'a str) -> Option<Self> {
+        let mut status = NodeStatus::default();
+        let length = scan::members(raw, |key, rest| {
+            let value = scan::value(rest, None)?;
+            match key {
+                "nodeInfo" => status.node_info = serde_json::from_str(value).ok()?,
+                "capacity" => status.capacity = serde_json::from_str(value).ok()?,
+                "conditions" => status.conditions = serde_json::from_str(value).ok()?,
+                _ => {}
+            }
+            Some(value.len())
+        })?;
+        (length == raw.len()).then_some(status)
+    }
 }
 
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -87,7 +107,7 @@ pub struct NodeInfo<'a> {
 }
 
 /// One taint of a node.
-#[derive(Clone, Debug, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 pub struct Taint<'a> {
     /// Key.
     #[serde(borrow)]

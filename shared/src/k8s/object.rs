@@ -3,6 +3,8 @@
 
 mod managed;
 mod pairs;
+mod raw_field;
+mod reading;
 
 use std::cell::{Cell, OnceCell};
 use std::fmt;
@@ -12,6 +14,7 @@ use managed::Managed;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::k8s::fit::shape::Shape;
 use crate::k8s::kinds::Kind;
 use crate::k8s::node::{NodeInfo, NodeSpec, NodeStatus, Taint};
 use crate::k8s::pod::{self, Pod};
@@ -21,6 +24,7 @@ use crate::k8s::text::{Text, null_is_empty};
 pub use managed::{MAX_ENTRIES, ManagedEntry};
 use pairs::PairIndex;
 pub use pairs::Pairs;
+use raw_field::RawField;
 
 /// The fields of `metadata` that rules use. Names are cut to [`MAX_NAME`] bytes.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -63,6 +67,9 @@ pub struct Meta<'a> {
     owner_references: Option<&'a str>,
     #[serde(borrow, default, deserialize_with = "slice")]
     managed_fields: Option<&'a str>,
+    /// The number of entries of `managed_fields`, if they were found to fit while they were read.
+    #[serde(skip)]
+    fitting_entries: Option<usize>,
 }
 
 /// One of an object's owners.
@@ -92,7 +99,7 @@ pub struct Object<'a> {
     pub kind: Text<'a>,
     /// `metadata`.
     pub meta: Meta<'a>,
-    fields: Vec<(Text<'a>, &'a str)>,
+    fields: Vec<(Text<'a>, RawField<'a>)>,
     index: PairIndex,
     kept: Parsed<'a>,
     fault: OnceCell<String>,
@@ -112,12 +119,22 @@ struct Parsed<'a> {
 impl<'a> Object<'a> {
     /// The JSON text of a top-level field other than `metadata`, `kind` and `apiVersion`.
     pub fn raw(&self, field: &str) -> Option<&'a str> {
-        self.index.find(&self.fields, field).map(|(_, raw)| *raw)
+        self.raw_field(field).map(|field| field.raw)
+    }
+
+    fn raw_field(&self, field: &str) -> Option<RawField<'a>> {
+        self.index.find(&self.fields, field).map(|(_, field)| *field)
+    }
+
+    /// The JSON text of a top-level field, unless it was found to have this shape while it was read.
+    pub(crate) fn unchecked(&self, field: &str, shape: &'static Shape) -> Option<&'a str> {
+        let own = self.raw_field(field)?;
+        (!own.fits.is_some_and(|fits| std::ptr::eq(fits, shape))).then_some(own.raw)
     }
 
     /// The top-level fields that a user decides on: all but `metadata`, `status` and the type.
     pub fn content(&self) -> impl Iterator<Item = (&str, &'a str)> {
-        self.fields.iter().map(|(name, raw)| (&**name, *raw)).filter(|(name, _)| *name != "status")
+        self.fields.iter().map(|(name, field)| (&**name, field.raw)).filter(|(name, _)| *name != "status")
     }
 
     /// A top-level field as `T`; `None` when it is absent or `null`, and when it is of another shape, which is a
@@ -150,7 +167,9 @@ impl<'a> Object<'a> {
 
     /// The number of entries of `metadata.managedFields`, if there are more than are looked at.
     pub fn too_many_managed(&self) -> Option<usize> {
-        let count = self.kept.managed_count.get_or_init(|| self.meta.managed_fields.map_or(0, scan::count));
+        let meta = &self.meta;
+        let count = || meta.fitting_entries.unwrap_or_else(|| meta.managed_fields.map_or(0, scan::count));
+        let count = self.kept.managed_count.get_or_init(count);
         Some(*count).filter(|count| *count > MAX_ENTRIES)
     }
 
@@ -167,6 +186,11 @@ impl<'a> Object<'a> {
     /// Whether [`Object::managed`] was called since [`Object::forget_asking`].
     pub(crate) fn was_asked_for_managed(&self) -> bool {
         self.asked_for_managed.get()
+    }
+
+    /// The JSON text of `metadata.managedFields`, unless its entries were found to fit while they were read.
+    pub(crate) fn unchecked_managed(&self) -> Option<&'a str> {
+        self.meta.managed_fields.filter(|_| self.meta.fitting_entries.is_none())
     }
 
     /// The JSON text of `metadata.managedFields`.
@@ -204,7 +228,11 @@ impl<'a> Object<'a> {
 
     /// `status` of a node; empty where it has none.
     pub fn node_status(&self) -> &NodeStatus<'a> {
-        self.kept.node_status.get_or_init(|| self.field("status").unwrap_or_default())
+        let read = || {
+            let scanned = self.raw("status").and_then(NodeStatus::scan);
+            scanned.map_or_else(|| self.field("status").unwrap_or_default(), Box::new)
+        };
+        self.kept.node_status.get_or_init(read)
     }
 
     /// `spec.providerID` of a node, or of a machine; `None` where it is empty.
@@ -256,66 +284,6 @@ impl<'a> Object<'a> {
     }
 }
 
-impl<'a> Object<'a> {
-    /// Reads the object at the beginning of `rest` without parsing unused parts, and returns its length. `None` leaves
-    /// it to the parser.
-    ///
-    /// `twin` is an object that is probably almost equal: the other side of an update.
-    pub(crate) fn scan(rest: &'a str, twin: Option<&Object<'a>>) -> Option<(Self, usize)> {
-        let mut object = Object { fields: Vec::with_capacity(8), ..Object::default() };
-        let length = scan::members(rest, |key, rest| {
-            if key == "metadata" && rest.starts_with('{') {
-                let (meta, length) = Meta::scan(rest, twin.map(|twin| &twin.meta))?;
-                object.meta = meta;
-                return Some(length);
-            }
-            let value = scan::value(rest, twin.and_then(|twin| twin.raw(key)))?;
-            match key {
-                "apiVersion" => object.api_version = scan::text(value)?,
-                "kind" => object.kind = scan::text(value)?,
-                "metadata" if value == "null" => {}
-                "metadata" => return None,
-                _ => object.fields.push((Text::from(key), value)),
-            }
-            Some(value.len())
-        })?;
-        Some((object, length))
-    }
-}
-
-impl<'a> Meta<'a> {
-    fn scan(rest: &'a str, twin: Option<&Meta<'a>>) -> Option<(Self, usize)> {
-        let mut meta = Meta::default();
-        let length = scan::members(rest, |key, rest| {
-            let repeated = match key {
-                "managedFields" => twin.and_then(|twin| twin.managed_fields),
-                "ownerReferences" => twin.and_then(|twin| twin.owner_references),
-                _ => None,
-            };
-            let value = scan::value(rest, repeated)?;
-            let some = (value != "null").then_some(value);
-            match key {
-                "name" => meta.name = scan::text(value)?.cut(MAX_NAME),
-                "generateName" => meta.generate_name = scan::text(value)?.cut(MAX_NAME),
-                "namespace" => meta.namespace = scan::text(value)?.cut(MAX_NAME),
-                "uid" => meta.uid = scan::text(value)?.cut(MAX_NAME),
-                "creationTimestamp" => scan::nullable(value, &mut meta.creation_timestamp)?,
-                "deletionTimestamp" => scan::nullable(value, &mut meta.deletion_timestamp)?,
-                "labels" => meta.labels = Pairs::scan(value)?,
-                "annotations" => meta.annotations = Pairs::scan(value)?,
-                "resourceVersion" => meta.resource_version = scan::text(value)?.cut(MAX_NAME),
-                "generation" => meta.generation = serde_json::from_str(value).ok()?,
-                "finalizers" => meta.finalizers = serde_json::from_str(value).ok()?,
-                "ownerReferences" => meta.owner_references = some,
-                "managedFields" => meta.managed_fields = some,
-                _ => {}
-            }
-            Some(value.len())
-        })?;
-        Some((meta, length))
-    }
-}
-
 impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct ObjectVisitor<'a>(PhantomData<Object<'a>>);
@@ -331,7 +299,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
                         "apiVersion" => object.api_version = map.next_value::<Option<_>>()?.unwrap_or_default(),
                         "kind" => object.kind = map.next_value::<Option<_>>()?.unwrap_or_default(),
                         "metadata" => object.meta = map.next_value::<Option<_>>()?.unwrap_or_default(),
-                        _ => object.fields.push((key, map.next_value::<&'de RawValue>()?.get())),
+                        _ => {
+                            let raw = map.next_value::<&'de RawValue>()?.get();
+                            object.fields.push((key, RawField { raw, fits: None }));
+                        }
                     }
                 }
                 Ok(object)

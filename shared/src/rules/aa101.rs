@@ -21,13 +21,13 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Off,
     instead: "upgrade the cluster",
-    page: include_str!("aa101.md"),
-    state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck = StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None };
 
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let Some(version) = inventory.server() else {

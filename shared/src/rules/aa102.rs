@@ -21,13 +21,14 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Off,
     instead: "plan the upgrade of the cluster",
-    page: include_str!("aa102.md"),
-    state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: Some(deadlines) },
     change: None,
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck =
+    StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: Some(deadlines) };
 
 /// The verdict on versions still supported; AA101 judges versions that are out of support.
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {

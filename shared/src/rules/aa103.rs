@@ -1,6 +1,7 @@
 //! AA103: parts of Kubernetes are further apart in version than Kubernetes supports.
 
 use crate::data::lifecycle::Skew;
+use crate::data::tables;
 use crate::data::{Data, Platform, Versioned};
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
@@ -30,13 +31,14 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Off,
     instead: "finish the upgrade: no part more than three minors behind",
-    page: include_str!("aa103.md"),
-    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck =
+    StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None };
 
 /// Notes the image tag of each mirror pod and `DaemonSet` that is released with Kubernetes.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
@@ -74,7 +76,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         return Verdict::Unknown("the API server's version is not known".to_owned());
     };
     let unseen = context.unread(&[&kinds::POD]).is_some();
-    let skew = &context.data.lifecycle.skew;
+    let skew = &tables::lifecycle().skew;
     let drafts = parts.iter().filter_map(|part| {
         let allowed = part.role.behind(part.version, skew);
         let wrong = match behind(newest, part.version) {

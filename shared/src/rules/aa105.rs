@@ -25,13 +25,13 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Off,
     instead: "upgrade the cluster to a newer patch",
-    page: include_str!("aa105.md"),
-    state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck = StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None };
 
 /// The verdict on patches of supported minors; AA101 judges minors that are out of support.
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {

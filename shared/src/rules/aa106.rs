@@ -6,6 +6,7 @@ use jiff::civil::Date;
 
 use crate::data::Platform;
 use crate::data::lifecycle::Host;
+use crate::data::tables;
 use crate::facts::inventory::Inventory;
 use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::rules::rule::{Context, Due, Grounds, ManifestUse, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};
@@ -27,13 +28,14 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Off,
     instead: "move to a supported host release",
-    page: include_str!("aa106.md"),
-    state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: Some(deadlines) },
     change: None,
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck =
+    StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: Some(deadlines) };
 
 /// The verdict on the host's release. Nothing in a cluster shows that release, so there is a finding only if it was
 /// given, or if every release of the platform is retired.
@@ -90,7 +92,7 @@ fn deadlines(_: &Inventory, context: &Context<'_>) -> Vec<Due> {
 
 /// The rows of the host's release, or of every release of the platform where none is given.
 fn possible<'d>(context: &Context<'d>) -> Result<Vec<&'d Host>, String> {
-    let lifecycle = &context.data.lifecycle;
+    let lifecycle = tables::lifecycle();
     let platform = context.platform;
     let Some(release) = context.release else { return Ok(lifecycle.hosts_of(platform).collect()) };
     match lifecycle.host(release) {

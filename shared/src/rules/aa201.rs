@@ -33,13 +33,14 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Deny,
     instead: "add a label of your own instead",
-    page: include_str!("aa201.md"),
-    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck =
+    StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None };
 
 /// Reports labels that contradict the node itself. A system label that a person wrote stays undecided: it is a finding
 /// if the system had put it there and its value is not that of the pool's untouched members, which only `per_cluster`

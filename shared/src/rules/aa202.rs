@@ -31,13 +31,14 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Deny,
     instead: "add an annotation of your own instead",
-    page: include_str!("aa202.md"),
-    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck =
+    StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None };
 
 /// Notes system annotations that a person wrote. Each is a finding if the system had put it there, unless it has the
 /// value that the pool's untouched members agree on.

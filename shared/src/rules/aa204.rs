@@ -35,13 +35,14 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Warn,
     instead: "use a prefix of your own",
-    page: include_str!("aa204.md"),
-    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
     claim: None,
     manifests: ManifestUse::AsNodeUpdate,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck =
+    StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None };
 
 /// Reports keys under a reserved prefix that a person's tool wrote. Known system keys that a person wrote stay
 /// undecided: they are additions only if the system had not put them there, which the pool tells.

@@ -1,5 +1,6 @@
 //! AA205: the user's own metadata on nodes rather than on their pool, where it is lost at the next upgrade.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::command::Command;
@@ -41,13 +42,14 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Warn,
     instead: "set it on the node pool",
-    page: include_str!("aa205.md"),
-    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
     claim: None,
     manifests: ManifestUse::AsNodeUpdate,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck =
+    StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None };
 
 /// Notes keys that a person's tool owns, and keys the pool has of its own and so has to keep. A device plugin's label
 /// is nobody's to repair.
@@ -124,16 +126,22 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let Some((before, after)) = update(change) else { return Vec::new() };
     let mut drafts = Vec::new();
-    let pool = pool_of_node(before, data);
+    // Most changes set no key, and need no pool.
+    let pool = OnceCell::new();
     for place in [Place::Label, Place::Annotation, Place::Taint] {
-        let own = Own { node: &before.meta.name, keys: &Keys::of(before, place, data), data, pool: &pool };
-        let set = changes(before, after, &[place]).into_iter().filter(|key| key.after.is_some());
-        let drafted = set.filter_map(|key| {
+        let mut set = changes(before, after, &[place]);
+        set.retain(|key| key.after.is_some());
+        if set.is_empty() {
+            continue;
+        }
+        let pool = pool.get_or_init(|| pool_of_node(before, data));
+        let own = Own { node: &before.meta.name, keys: &Keys::of(before, place, data), data, pool };
+        let drafted = set.into_iter().filter_map(|key| {
             let value = key.after.as_deref().unwrap_or_default();
             let mut draft = own.draft(&key.key, Some(value))?.agents_may();
             draft.before = key.before.as_deref().map(str::to_owned);
             let set = BTreeMap::from([(&*key.key, BTreeSet::from([value]))]);
-            Some(match pool_command(place, &pool, &set) {
+            Some(match pool_command(place, pool, &set) {
                 Some(command) => draft.fix(command),
                 None => draft,
             })

@@ -33,13 +33,14 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Warn,
     instead: "let the cloud provider claim the node",
-    page: include_str!("aa206.md"),
-    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck =
+    StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None };
 
 /// Reports identity fields that a person's tool wrote, and notes nodes that their cloud provider has yet to claim.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {

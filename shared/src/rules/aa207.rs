@@ -38,13 +38,13 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Deny,
     instead: "leave it; add a key of your own",
-    page: include_str!("aa207.md"),
-    state: StateCheck { per_object: Some(per_object), per_cluster: None, deadlines: None },
     change: Some(change),
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck = StateCheck { per_object: Some(per_object), per_cluster: None, deadlines: None };
 
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (namespace, data) = (seen.object, seen.data);

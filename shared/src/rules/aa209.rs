@@ -57,13 +57,13 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::Everywhere,
     mode: Mode::Warn,
     instead: "change the cluster with AKS Arc's own commands",
-    page: include_str!("aa209.md"),
-    state: StateCheck { per_object: Some(per_object), per_cluster: None, deadlines: None },
     change: Some(change),
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck = StateCheck { per_object: Some(per_object), per_cluster: None, deadlines: None };
 
 const fn everywhere(kind: &'static Kind) -> Read {
     Read { kind, scope: Scope::Cluster }

@@ -73,13 +73,14 @@ pub(crate) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Deny,
     instead: "leave it to the platform",
-    page: include_str!("aa301.md"),
-    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
     claim: Some(forged::forged),
     manifests: ManifestUse::Together(&ACROSS),
     voiding: Voiding::AnyList,
 };
+
+pub(crate) static STATE: StateCheck =
+    StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None };
 
 const fn on(kind: &'static Kind) -> Watch {
     Watch { kind, subresource: "", operations: &[Operation::Create, Operation::Update] }

@@ -93,13 +93,14 @@ pub(crate) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Deny,
     instead: "use a namespace of your own",
-    page: include_str!("aa303.md"),
-    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
     claim: None,
     manifests: ManifestUse::Together(&ACROSS),
     voiding: Voiding::InNamed(voids_by),
 };
+
+pub(crate) static STATE: StateCheck =
+    StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None };
 
 /// The list of a kind in kube-system, and in no other namespace.
 const fn here(kind: &'static Kind) -> Read {

@@ -1,5 +1,6 @@
 //! AA304: a managed component is missing, not ready, or started over and over.
 
+use crate::data::tables;
 use crate::data::{Component, Confidence, Data, Platform};
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
@@ -33,13 +34,14 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Off,
     instead: "repair by upgrade, or ask Microsoft Support",
-    page: include_str!("aa304.md"),
-    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck =
+    StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None };
 
 /// The component with a kind, namespace and name, if this rule covers it. A failing component is an observation,
 /// however little is known of it; but inferred components are left out, and so are Arc extensions, which come and go as
@@ -58,8 +60,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
         return;
     }
     let is_one = |other: &str, called: &str| other == kind.kind && *called == **name;
-    let is_essential = data
-        .essentials
+    let is_essential = tables::essentials()
         .iter()
         .any(|row| is_one(&row.kind, &row.name) || row.beside.iter().any(|beside| is_one(&beside.kind, &beside.name)));
     // Cluster-scoped names are shared by all: an object that no table gives to the platform is another's.
@@ -81,7 +82,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let mut drafts = health::missing(inventory, data, platform, health::Sought::Components, |row| {
         is_there(&row.kind, &row.namespace, &row.name)
     });
-    drafts.extend(health::missing_beside(inventory, data, platform, is_there));
+    drafts.extend(health::missing_beside(inventory, platform, is_there));
     Verdict::Found(drafts)
 }
 

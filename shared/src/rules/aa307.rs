@@ -27,13 +27,13 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Deny,
     instead: "remove extensions with az k8s-extension",
-    page: include_str!("aa307.md"),
-    state: StateCheck { per_object: None, per_cluster: None, deadlines: None },
     change: Some(change),
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck = StateCheck::NONE;
 
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let row = data.namespaces.protected(&change.name).filter(|_| *change.kind == kinds::NAMESPACE);

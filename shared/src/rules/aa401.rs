@@ -27,13 +27,13 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Deny,
     instead: "scale or add a node pool instead",
-    page: include_str!("aa401.md"),
-    state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
     claim: None,
     manifests: ManifestUse::AsNodeCreation,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck = StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None };
 
 /// The verdict on nodes without any sign of the platform. They are foreign where other nodes show the platform's signs.
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {

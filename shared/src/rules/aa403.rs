@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::data::Platform;
+use crate::data::tables;
 use crate::facts::inventory::Inventory;
 use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
@@ -25,20 +26,21 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Off,
     instead: "upgrade the cluster: nodes come back with a newer system",
-    page: include_str!("aa403.md"),
-    state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: Some(deadlines) },
     change: None,
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
+pub(super) static STATE: StateCheck =
+    StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: Some(deadlines) };
+
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let pools = match pools::nodes(inventory, context) {
         Ok(pools) => pools,
         Err(why) => return Verdict::Unknown(why),
     };
-    let lifecycle = &context.data.lifecycle;
+    let lifecycle = tables::lifecycle();
     let mut drafts = Vec::new();
     let mut open = BTreeSet::new();
     for (pool, node) in pools.iter().flat_map(|(pool, members)| members.iter().map(move |node| (*pool, *node))) {
@@ -85,7 +87,7 @@ fn deadlines(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
     let Ok(pools) = pools::nodes(inventory, context) else { return Vec::new() };
     let mut ending: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
     for (pool, node) in pools.iter().flat_map(|(pool, members)| members.iter().map(move |node| (*pool, *node))) {
-        let row = context.data.lifecycle.node_os(context.platform, &node.os_image, &node.kernel);
+        let row = tables::lifecycle().node_os(context.platform, &node.os_image, &node.kernel);
         if let Some((row, end)) = row.and_then(|row| Some((row, row.end?))).filter(|(_, end)| context.as_of <= *end) {
             ending.entry((end, &*row.title)).or_default().insert(pool);
         }

@@ -6,6 +6,7 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 
 use crate::data::Platform;
+use crate::data::tables;
 use crate::facts::inventory::{Inventory, NodeFact};
 use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
@@ -37,18 +38,19 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Off,
     instead: "upgrade the cluster: it replaces the nodes",
-    page: include_str!("aa404.md"),
-    state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: Some(deadlines) },
     change: None,
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
+pub(super) static STATE: StateCheck =
+    StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: Some(deadlines) };
+
 /// The verdict on the age of node images. Upgrades replace nodes, so the age of the Node object is the age of its
 /// image.
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
-    let Some(allowed) = context.data.lifecycle.image_age(context.platform) else {
+    let Some(allowed) = tables::lifecycle().image_age(context.platform) else {
         return Verdict::NotObservable(format!(
             "no text says how old node images may be on {}",
             context.platform.as_str()
@@ -88,7 +90,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
 
 /// One deadline for each pool, by its oldest node.
 fn deadlines(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
-    let Some(allowed) = context.data.lifecycle.image_age(context.platform) else { return Vec::new() };
+    let Some(allowed) = tables::lifecycle().image_age(context.platform) else { return Vec::new() };
     let pools = pools::nodes(inventory, context).unwrap_or_default();
     let mut due: BTreeMap<Date, Vec<&str>> = BTreeMap::new();
     for (pool, members) in pools {

@@ -44,13 +44,14 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::Everywhere,
     mode: Mode::Off,
     instead: "allowed; problems it causes on nodes are yours",
-    page: include_str!("aa406.md"),
-    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck =
+    StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None };
 
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     node_power::per_object(seen, notes, Speaker::Allowed);

@@ -25,13 +25,14 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Off,
     instead: "run it as a DaemonSet",
-    page: include_str!("aa409.md"),
-    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck =
+    StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None };
 
 /// Notes mirror pods that their node owns. Only a kubelet makes such a pod, while anybody can set an annotation.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {

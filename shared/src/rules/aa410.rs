@@ -1,6 +1,7 @@
 //! AA410: the container runtime of nodes is not one the platform's policy names.
 
 use crate::data::Platform;
+use crate::data::tables;
 use crate::facts::inventory::Inventory;
 use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
@@ -23,20 +24,20 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Off,
     instead: "upgrade the cluster: nodes come back with its runtime",
-    page: include_str!("aa410.md"),
-    state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
+pub(super) static STATE: StateCheck = StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None };
+
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let pools = match pools::nodes(inventory, context) {
         Ok(pools) => pools,
         Err(why) => return Verdict::Unknown(why),
     };
-    let lifecycle = &context.data.lifecycle;
+    let lifecycle = tables::lifecycle();
     let named: Vec<&str> =
         lifecycle.runtimes.iter().filter(|row| row.platform == context.platform).map(|row| &*row.runtime).collect();
     let mut expected = named.clone();

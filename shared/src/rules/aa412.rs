@@ -27,13 +27,13 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Off,
     instead: "add a node pool of the size you need",
-    page: include_str!("aa412.md"),
-    state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck = StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None };
 
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let (pools, open) = match pools::peers(inventory, context) {

@@ -3,7 +3,7 @@
 use crate::facts::inventory::Inventory;
 use crate::finding::{Clause, Code, Consequence};
 use crate::rules::parts::attested::{self, AnswerRule, Fault};
-use crate::rules::rule::{Context, Rule, Verdict};
+use crate::rules::rule::{Context, Rule, StateCheck, Verdict};
 
 pub(super) static RULE: Rule = attested::rule(AnswerRule {
     code: Code::new("AA414"),
@@ -12,9 +12,9 @@ pub(super) static RULE: Rule = attested::rule(AnswerRule {
     consequence: Consequence::AtRisk,
     clauses: &[Clause::new("C22")],
     instead: "use a DaemonSet, and replace the nodes that were changed",
-    page: include_str!("aa414.md"),
-    judge: per_cluster,
 });
+
+pub(super) static STATE: StateCheck = attested::state(per_cluster);
 
 fn per_cluster(_: &Inventory, context: &Context<'_>) -> Verdict {
     attested::judge(RULE.clauses, context, |_, _| Fault::of(SAID))

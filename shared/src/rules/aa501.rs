@@ -31,13 +31,14 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Off,
     instead: "use the platform's own network plug-in",
-    page: include_str!("aa501.md"),
-    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     claim: None,
     manifests: ManifestUse::AsState,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck =
+    StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None };
 
 /// Notes network plug-ins: by the image that works on the nodes, or by definitions that an earlier one left behind.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {

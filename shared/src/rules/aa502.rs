@@ -40,13 +40,13 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::Everywhere,
     mode: Mode::Warn,
     instead: "customise through AKS Arc's own networks",
-    page: include_str!("aa502.md"),
-    state: StateCheck { per_object: Some(per_object), per_cluster: None, deadlines: None },
     change: Some(change),
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck = StateCheck { per_object: Some(per_object), per_cluster: None, deadlines: None };
 
 const fn all(kind: &'static Kind) -> Read {
     Read { kind, scope: Scope::Cluster }

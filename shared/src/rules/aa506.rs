@@ -52,13 +52,13 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Warn,
     instead: "leave the plug-in's configuration to the platform",
-    page: include_str!("aa506.md"),
-    state: StateCheck { per_object: Some(per_object), per_cluster: None, deadlines: None },
     change: Some(change),
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck = StateCheck { per_object: Some(per_object), per_cluster: None, deadlines: None };
 
 const fn all(kind: &'static Kind) -> Read {
     Read { kind, scope: Scope::Cluster }

@@ -39,13 +39,14 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Off,
     instead: "restore the connection to Azure",
-    page: include_str!("aa601.md"),
-    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: Some(deadlines) },
     change: None,
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck =
+    StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: Some(deadlines) };
 
 /// Notes every trace of contact as a moment: of the contact itself, or of the end of an identity from Azure.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {

@@ -3,7 +3,7 @@
 use crate::facts::inventory::Inventory;
 use crate::finding::{Clause, Code, Consequence};
 use crate::rules::parts::attested::{self, AnswerRule, Fault};
-use crate::rules::rule::{Context, Rule, Verdict};
+use crate::rules::rule::{Context, Rule, StateCheck, Verdict};
 
 pub(super) static RULE: Rule = attested::rule(AnswerRule {
     code: Code::new("AA604"),
@@ -12,9 +12,9 @@ pub(super) static RULE: Rule = attested::rule(AnswerRule {
     consequence: Consequence::Voids,
     clauses: &[Clause::new("C35"), Clause::new("C36")],
     instead: "have the subscription reinstated",
-    page: include_str!("aa604.md"),
-    judge: per_cluster,
 });
+
+pub(super) static STATE: StateCheck = attested::state(per_cluster);
 
 fn per_cluster(_: &Inventory, context: &Context<'_>) -> Verdict {
     // C36 is asked together with C35, so an answer to either counts for both.

@@ -33,13 +33,14 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Warn,
     instead: "az connectedk8s troubleshoot",
-    page: include_str!("aa605.md"),
-    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(egress::change),
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck =
+    StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None };
 
 /// The component with a kind, namespace and name, if this rule covers it. Inferred components are left out, and so are
 /// Arc extensions, which come and go as users wish.

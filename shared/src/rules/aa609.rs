@@ -5,7 +5,7 @@ use crate::facts::answers::{Attestation, StopPurpose};
 use crate::facts::inventory::Inventory;
 use crate::finding::{Clause, Code, Consequence};
 use crate::rules::parts::attested::{self, AnswerRule, Fault};
-use crate::rules::rule::{Context, Rule, Verdict};
+use crate::rules::rule::{Context, Rule, StateCheck, Verdict};
 
 pub(super) static RULE: Rule = attested::rule(AnswerRule {
     code: Code::new("AA609"),
@@ -14,9 +14,9 @@ pub(super) static RULE: Rule = attested::rule(AnswerRule {
     consequence: Consequence::Voids,
     clauses: &[Clause::new("C30"), Clause::new("C34")],
     instead: "stop clusters with AKS Arc's own commands",
-    page: include_str!("aa609.md"),
-    judge: per_cluster,
 });
+
+pub(super) static STATE: StateCheck = attested::state(per_cluster);
 
 fn per_cluster(_: &Inventory, context: &Context<'_>) -> Verdict {
     attested::judge(RULE.clauses, context, fault)

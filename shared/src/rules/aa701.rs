@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::data::Platform;
+use crate::data::tables;
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
 use crate::facts::probe::Probe;
@@ -28,13 +29,14 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Off,
     instead: "turn the gate off where it was turned on",
-    page: include_str!("aa701.md"),
-    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck =
+    StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None };
 
 /// Notes the feature gates of the control plane. Its components are static pods: their flags show in the kubelet's
 /// mirror pods.
@@ -59,7 +61,7 @@ struct Gated {
     flags: String,
 }
 
-fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+fn per_cluster(inventory: &Inventory, _: &Context<'_>) -> Verdict {
     let text = inventory.probe(Probe::Metrics);
     let gates = text.as_deref().map(Gates::of).unwrap_or_default();
     let mut found: BTreeMap<&str, Vec<Evidence>> = BTreeMap::new();
@@ -73,7 +75,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
             if gate == ALL_ALPHA || gates.alpha.contains(gate) {
                 let flag = format!("pod {pod} runs with --feature-gates={gate}=true");
                 found.entry(gate).or_default().push(Evidence::seen("flag", text::line(&flag, 200)));
-            } else if !gates.known.contains(gate) && !context.data.alpha.is_platform_gate(gate) {
+            } else if !gates.known.contains(gate) && !tables::alpha().is_platform_gate(gate) {
                 open.insert(text::line(gate, 80));
             }
         }
@@ -82,7 +84,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     if found.contains_key(ALL_ALPHA) {
         found.retain(|gate, _| *gate == ALL_ALPHA);
     }
-    found.retain(|gate, _| !context.data.alpha.is_platform_gate(gate));
+    found.retain(|gate, _| !tables::alpha().is_platform_gate(gate));
     let drafts: Vec<Draft> = found.into_iter().map(|(gate, evidence)| draft(gate, evidence)).collect();
     if let Err(why) = text {
         return Verdict::FoundPartly(drafts, why);

@@ -1,6 +1,7 @@
 //! AA702: an alpha API of Kubernetes is in use.
 
 use crate::command::Command;
+use crate::data::tables;
 use crate::data::{Data, Platform};
 use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::Inventory;
@@ -45,13 +46,14 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Record,
     instead: "use a stable or beta API",
-    page: include_str!("aa702.md"),
-    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck =
+    StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None };
 
 const fn all(kind: &'static Kind) -> Read {
     Read { kind, scope: Scope::Cluster }
@@ -135,7 +137,7 @@ struct NoWriter(String);
 struct Used(String);
 
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
-    let alpha = &context.data.alpha;
+    let alpha = tables::alpha();
     let served = match inventory.probe(Probe::ApiGroups).map(api_groups) {
         Ok(Some(served)) => served,
         Ok(None) => return Verdict::Unknown("the answer to /apis is no list of API groups".to_owned()),

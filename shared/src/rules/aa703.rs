@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::data::Platform;
 use crate::data::previews::{Preview, PreviewTrace};
+use crate::data::tables;
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
 use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
@@ -30,13 +31,14 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Off,
     instead: "keep previews out of production",
-    page: include_str!("aa703.md"),
-    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck =
+    StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None };
 
 /// Notes the installed Arc extensions, and the Deployments of the Arc agents.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
@@ -47,7 +49,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     if *seen.kind == kinds::DEPLOYMENT {
         let is_agents =
             |row: &Preview| matches!(&row.trace, PreviewTrace::Deployment(name) if **name == *object.meta.name);
-        if seen.data.previews.iter().any(is_agents) {
+        if tables::previews().iter().any(is_agents) {
             notes.remark(AgentDeployment(object.meta.name.to_string()));
         }
         return;
@@ -70,11 +72,8 @@ struct InstalledExtension {
 }
 
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
-    let rows = context
-        .data
-        .previews
-        .iter()
-        .filter(|row| row.platforms.is_empty() || row.platforms.contains(&context.platform));
+    let rows =
+        tables::previews().iter().filter(|row| row.platforms.is_empty() || row.platforms.contains(&context.platform));
     Verdict::Found(rows.filter_map(|row| Some(draft(row, &trace(row, inventory, context.platform)?))).collect())
 }
 

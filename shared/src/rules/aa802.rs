@@ -24,13 +24,14 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Off,
     instead: "allowed; ask who supports it",
-    page: include_str!("aa802.md"),
-    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     claim: None,
     manifests: ManifestUse::AsState,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck =
+    StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None };
 
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     third_party::per_object(seen, notes, Licence::Closed);

@@ -38,13 +38,14 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Off,
     instead: "exclude system namespaces and nodes",
-    page: include_str!("aa901.md"),
-    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck =
+    StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None };
 
 const fn all(kind: &'static Kind) -> Read {
     Read { kind, scope: Scope::Cluster }

@@ -23,13 +23,13 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Off,
     instead: "leave room for one disruption",
-    page: include_str!("aa902.md"),
-    state: StateCheck { per_object: Some(per_object), per_cluster: None, deadlines: None },
     change: None,
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck = StateCheck { per_object: Some(per_object), per_cluster: None, deadlines: None };
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

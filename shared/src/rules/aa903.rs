@@ -12,6 +12,7 @@ use crate::facts::probe::Probe;
 use crate::finding::{Basis, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
+use crate::rules::parts::guard_policies;
 use crate::rules::rule::{
     Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
 };
@@ -29,22 +30,26 @@ pub(super) static RULE: Rule = Rule {
         Read { kind: &kinds::VALIDATING_WEBHOOKS, scope: Scope::Cluster },
         Read { kind: &kinds::NAMESPACE, scope: Scope::Cluster },
         Read { kind: &kinds::DEPLOYMENT, scope: Scope::Own },
+        Read { kind: &kinds::VALIDATING_POLICIES, scope: Scope::BesideGuard },
+        Read { kind: &kinds::VALIDATING_POLICY_BINDINGS, scope: Scope::BesideGuard },
     ],
     probes: &[Probe::Metrics],
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
     instead: "install the guard's manifest again",
-    page: include_str!("aa903.md"),
-    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
+pub(super) static STATE: StateCheck =
+    StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None };
+
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, meta) = (seen.object, &seen.object.meta);
+    guard_policies::per_object(seen, notes);
     notes.drafts.extend(open(object, seen.kind));
     if *seen.kind == kinds::VALIDATING_WEBHOOKS && &*meta.name == CONFIGURATION {
         notes.remark(GuardPart::Configuration);
@@ -221,6 +226,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
                 .with(Evidence::seen("deployment", format!("{NAMESPACE}/{SERVICE} is missing"))),
         );
     }
+    drafts.extend(guard_policies::per_cluster(inventory, context, RULE.code));
     if configured && let Ok(metrics) = inventory.probe(Probe::Metrics) {
         drafts.extend(metrics.lines().filter_map(failed_open));
     }

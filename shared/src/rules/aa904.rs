@@ -18,11 +18,12 @@ pub(crate) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Off,
     instead: "renew or remove the waiver",
-    page: include_str!("aa904.md"),
     // The check adds the findings: it knows the use of waivers once all other rules have been judged.
-    state: StateCheck { per_object: None, per_cluster: Some(|_, _| Verdict::Found(Vec::new())), deadlines: None },
     change: None,
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
+
+pub(crate) static STATE: StateCheck =
+    StateCheck { per_object: None, per_cluster: Some(|_, _| Verdict::Found(Vec::new())), deadlines: None };

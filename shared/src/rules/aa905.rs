@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::data::Platform;
 use crate::data::limits::PlatformLimits;
+use crate::data::tables;
 use crate::facts::inventory::{Inventory, NodeFact};
 use crate::finding::{Basis, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
@@ -31,16 +32,16 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Off,
     instead: "spread the work over several clusters",
-    page: include_str!("aa905.md"),
-    state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
+pub(super) static STATE: StateCheck = StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None };
+
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
-    let Some(limits) = context.data.limits.iter().find(|limits| limits.platform == context.platform) else {
+    let Some(limits) = tables::limits().iter().find(|limits| limits.platform == context.platform) else {
         return Verdict::Found(Vec::new());
     };
     let nodes: Vec<&NodeFact> = inventory.nodes.iter().filter(|node| !node.virtual_kubelet).collect();

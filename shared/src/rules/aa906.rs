@@ -26,13 +26,13 @@ pub(super) static RULE: Rule = Rule {
     reach: Reach::System,
     mode: Mode::Off,
     instead: "move the client to a version that stays, before upgrading",
-    page: include_str!("aa906.md"),
-    state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
+
+pub(super) static STATE: StateCheck = StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None };
 
 fn per_cluster(inventory: &Inventory, _: &Context<'_>) -> Verdict {
     let text = match inventory.probe(Probe::Metrics) {

@@ -11,6 +11,7 @@ pub(crate) mod egress;
 pub(crate) mod finalizers;
 pub(crate) mod foreign;
 pub(crate) mod forged;
+pub(crate) mod guard_policies;
 pub(crate) mod health;
 pub(crate) mod installed;
 pub(crate) mod names;

@@ -45,10 +45,6 @@ pub struct Rule {
     pub mode: Mode,
     /// The supported alternative in a few words, shown in denials and warnings.
     pub instead: &'static str,
-    /// The Markdown page.
-    pub page: &'static str,
-    /// The judgement of a state.
-    pub state: StateCheck,
     /// The judgement of a change. `None` when there is nothing to guard.
     pub change: Option<ChangeCheck>,
     /// The judgement of the field manager that a request claims to be.
@@ -142,6 +138,9 @@ pub enum Scope {
     AddOnNamespaces,
     /// The system namespaces of the Arc agents, by the data.
     ArcNamespaces,
+    /// The whole cluster, where the namespace of the guard exists. Snapshots from before there was such a list do not hold
+    /// it, and that alone is no gap.
+    BesideGuard,
     /// The whole cluster.
     Cluster,
     /// The system namespaces in which the catalogue has components of this kind.
@@ -241,7 +240,8 @@ impl Mode {
     }
 }
 
-/// The judgement of a state. Objects come one by one, in pages, and are not kept.
+/// The judgement of a state, a declaration beside the rule's: the guard, which judges changes, does not hold what only
+/// checks of states need. Objects come one by one, in pages, and are not kept.
 #[derive(Clone, Copy)]
 pub struct StateCheck {
     /// Called for every object of the kinds in `reads`, on no platform in particular.
@@ -262,6 +262,11 @@ pub struct Due {
     /// The thing that becomes due, where several deadlines on it exclude each other: which platform or host it is decides.
     /// Empty where the deadline stands alone.
     pub subject: String,
+}
+
+impl StateCheck {
+    /// No judgement: the rule minds changes alone.
+    pub const NONE: StateCheck = StateCheck { per_object: None, per_cluster: None, deadlines: None };
 }
 
 impl std::fmt::Debug for StateCheck {

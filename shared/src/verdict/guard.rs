@@ -138,6 +138,13 @@ impl Guard {
         modes.chain(waivers).collect()
     }
 
+    /// Whether it is set to refuse, and only warns of what cluster administrators delete and scale: no credential id tells
+    /// them from the platform.
+    pub fn only_warns_administrators(&self) -> bool {
+        let Settings { mode, actors, .. } = &self.settings;
+        *mode == Preset::Enforce && actors.ambiguous == Ambiguous::Warn && actors.people.credential_ids.is_empty()
+    }
+
     /// Lines that tell what the guard does with its settings, for people who are about to use them. `now` decides which waivers
     /// are over.
     pub fn summary(&self, now: Timestamp) -> Vec<String> {
@@ -174,6 +181,20 @@ impl Guard {
             format!("waivers: {}, {over} of them over", settings.waivers.len()),
             format!("where to ask, by denials and warnings: {}", settings.contact.as_deref().unwrap_or("not named")),
         ]
+    }
+
+    /// The tables by which it judges, with the rows that its configuration adds.
+    pub fn data(&self) -> &Data {
+        &self.data
+    }
+
+    /// The first words of a denial by a rule, `AA201 (policy C13): `, and the supported way. `None` where the guard denies
+    /// nothing that the rule finds.
+    pub fn denial(&self, code: &str) -> Option<(String, &'static str)> {
+        let (rule, _) = self.rules.iter().find(|(rule, mode)| rule.code.as_str() == code && *mode == Mode::Deny)?;
+        let platform = lightest(rule, &self.settings.platforms());
+        let voids = rule.consequence_on(platform) == Consequence::Voids;
+        voids.then(|| (judgement::head(rule.code, rule.basis_on(platform), rule.clauses), rule.instead))
     }
 
     /// The settings in force.

@@ -24,23 +24,37 @@ impl ControlPlane {
     pub(super) fn with_controllers(self, wanted: &Builder) -> anyhow::Result<Self> {
         let mut added = Vec::new();
         if wanted.controllers {
-            added.push(self.start_controller_manager(wanted.pods == Pods::Played)?);
+            added.push(self.start_controller_manager(wanted)?);
             added.push(self.start_scheduler()?);
         }
         if wanted.pods == Pods::Played {
-            added.push(self.start_kwok()?);
+            added.push(self.start_kwok("--manage-all-nodes=true".into(), LEASE, "kwok.log")?);
         }
         self.running().splice(0..0, added);
         Ok(self)
     }
 
-    fn start_controller_manager(&self, heartbeats: bool) -> anyhow::Result<Supervised> {
+    /// Starts kwok for as long as the answer lives: nodes with the label that `selector` names become ready and hold leases
+    /// of this length, pods bound to them run.
+    ///
+    /// # Errors
+    /// It did not start.
+    pub fn play_kubelets(&self, selector: &str, lease: Duration) -> anyhow::Result<PlayedKubelets> {
+        let nodes = flag("--manage-nodes-with-label-selector=", selector);
+        let log: String = selector.chars().filter(char::is_ascii_alphanumeric).collect();
+        self.start_kwok(nodes, lease, &format!("kwok-{log}.log")).map(PlayedKubelets)
+    }
+
+    fn start_controller_manager(&self, wanted: &Builder) -> anyhow::Result<Supervised> {
         let identity = Identity::user("system:kube-controller-manager");
         let token_key = self.root.join("pki/service-accounts-key.pem");
         let mut flags = vec![
             flag("--kubeconfig=", self.kubeconfig(&identity)?),
             flag("--service-account-private-key-file=", token_key),
             flag("--root-ca-file=", self.authority()),
+            // It signs the certificates of kubelets that join.
+            flag("--cluster-signing-cert-file=", self.authority()),
+            flag("--cluster-signing-key-file=", self.pki.authority_key()),
             // Each controller acts under the name it has in a real cluster.
             "--use-service-account-credentials=true".into(),
             // With the default, a small cluster waits five seconds for its own rate limit.
@@ -49,7 +63,10 @@ impl ControlPlane {
             "--leader-elect=false".into(),
             "--secure-port=0".into(),
         ];
-        if !heartbeats {
+        if let Some(grace) = wanted.node_grace {
+            flags.push(flag("--node-monitor-grace-period=", format!("{}s", grace.as_secs())));
+            flags.push("--node-monitor-period=1s".into());
+        } else if wanted.pods != Pods::Played {
             // Nobody plays the kubelets, so a node's status stays as it was written.
             flags.push("--node-monitor-grace-period=24h".into());
         }
@@ -64,16 +81,16 @@ impl ControlPlane {
 
     /// It speaks for all kubelets, so it is in their group; under a kubelet's name, though, the
     /// API server would let it write one node only.
-    fn start_kwok(&self) -> anyhow::Result<Supervised> {
+    fn start_kwok(&self, nodes: OsString, lease: Duration, log: &str) -> anyhow::Result<Supervised> {
         let identity = Identity::user_in("system:kwok", "system:nodes");
         self.bind(&identity, "cluster-admin")?;
         let flags = [
             flag("--kubeconfig=", self.kubeconfig(&identity)?),
             flag("--config=", Path::new(MODULES).join("kwok/stages.yaml")),
-            "--manage-all-nodes=true".into(),
-            "--node-lease-duration-seconds=40".into(),
+            nodes,
+            flag("--node-lease-duration-seconds=", lease.as_secs().to_string()),
         ];
-        self.spawn("kwok", Tool::Kwok, flags)
+        Supervised::start("kwok", &Tool::Kwok.path()?, flags, self.root.join(log))
     }
 
     fn spawn(
@@ -85,6 +102,10 @@ impl ControlPlane {
         Supervised::start(name, &tool.path()?, flags, self.root.join(format!("{name}.log")))
     }
 }
+
+/// Kubelets that kwok plays. They fall silent with the value.
+#[derive(Debug)]
+pub struct PlayedKubelets(#[expect(dead_code, reason = "held for its end")] Supervised);
 
 pub(super) fn start_etcd(root: &Path) -> anyhow::Result<(Supervised, String)> {
     let program = Tool::Etcd.path()?;
@@ -240,6 +261,9 @@ fn flag(name: &str, value: impl AsRef<OsStr>) -> OsString {
 }
 
 const PORT_ATTEMPTS: usize = 5;
+
+/// The lease of a node, as long as a kubelet's own.
+const LEASE: Duration = Duration::from_secs(40);
 
 /// The proofs start four at once: on a two-core machine that others kept busy, a minute was too short for them.
 const READY_LIMIT: Duration = Duration::from_mins(2);

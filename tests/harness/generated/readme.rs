@@ -135,7 +135,7 @@ fn facts(rule: &Rule) -> [String; 6] {
         format!("[{}](shared/src/rules/{}.md)", rule.code, rule.code.as_str().to_lowercase()),
         weights,
         basis,
-        tick(rule.state.per_object.is_some() || rule.state.per_cluster.is_some()),
+        tick(rule.state().per_object.is_some() || rule.state().per_cluster.is_some()),
         tick(rule.change.is_some()),
         guard.to_owned(),
     ]

@@ -29,6 +29,9 @@ pub(super) struct Mounted {
 /// The programs of our images: their last part in an image's name, and their file in it.
 const PROGRAMS: [&str; 2] = ["aksarc-webhook", "kubectl-aksarc"];
 
+/// The guard's subcommands that have no argument for a kubeconfig.
+const WITHOUT_CLUSTER: [&str; 3] = ["check-config", "config-schema", "manifest"];
+
 /// Whether a pod has an image of ours.
 pub(super) fn is_ours(pod: &Pod) -> bool {
     pod.spec.as_ref().is_some_and(|spec| spec.containers.iter().any(|container| image(container).is_some()))
@@ -83,8 +86,9 @@ impl Command {
         environment.extend(declared.iter().map(|(name, value)| (name.clone(), here(value))));
         if let Some(kubeconfig) = kubeconfig {
             let kubeconfig = kubeconfig.display().to_string();
-            // The guard has an argument for it, unless a subcommand comes first.
-            if program == "aksarc-webhook" && arguments.first().is_none_or(|first| first.starts_with('-')) {
+            // The guard has an argument for it, unless it does something that takes no cluster.
+            let takes_none = arguments.first().is_some_and(|first| WITHOUT_CLUSTER.contains(&first.as_str()));
+            if program == "aksarc-webhook" && !takes_none {
                 arguments.extend(["--kubeconfig".to_owned(), kubeconfig.clone()]);
             }
             environment.insert("KUBECONFIG".to_owned(), kubeconfig);

@@ -386,7 +386,7 @@ impl Stage<'_> {
 
 /// Whether the rule judges states.
 pub(super) fn sees(proof: &Proof) -> bool {
-    proof.rule.state.per_object.is_some() || proof.rule.state.per_cluster.is_some()
+    proof.rule.state().per_object.is_some() || proof.rule.state().per_cluster.is_some()
 }
 
 struct Judged {

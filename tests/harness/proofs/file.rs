@@ -295,7 +295,7 @@ impl Case {
             }
             Kind::LookAlike => {
                 ensure!(!of_state && self.answer.is_none(), "a look-alike finds nothing and is answered in silence");
-                let sees = rule.state.per_object.is_some() || rule.state.per_cluster.is_some();
+                let sees = rule.state().per_object.is_some() || rule.state().per_cluster.is_some();
                 ensure!(sees || self.asks(), "{} judges no state: send something", rule.code);
                 ensure!(self.steps.is_empty() || !self.undo.is_empty(), "undo: nothing else takes it back");
             }

@@ -121,7 +121,7 @@ impl Row<'_> {
     }
 
     fn sees(&self) -> bool {
-        self.rule.state.per_object.is_some() || self.rule.state.per_cluster.is_some()
+        self.rule.state().per_object.is_some() || self.rule.state().per_cluster.is_some()
     }
 
     fn missing(&self) -> Vec<String> {

@@ -20,7 +20,7 @@ use super::decide::{HeldCertificate, NextAction, SeenTrust, Situation};
 use super::outcome::PassOutcome;
 use super::record::{CertificateRecord, CertificateRecordError, TrustStep};
 use super::sight::StepSight;
-use crate::api::{Api, ApiAnswer, ApiConnection, ApiError, jitter};
+use crate::api::{Api, ApiAnswer, ApiError, jitter};
 use crate::log::LoggedFailure;
 use crate::presented::PresentedCertificate;
 
@@ -32,7 +32,7 @@ pub(crate) async fn run(
 ) {
     let every = options.every;
     let mut keeper = CertificateKeeper {
-        connection: ApiConnection::new(options.access.clone()),
+        api: Api::new(options.access.clone()),
         options,
         presented,
         counters,
@@ -114,7 +114,7 @@ struct ReadRecord {
 }
 
 struct CertificateKeeper {
-    connection: ApiConnection,
+    api: Api,
     options: CertificateOptions,
     presented: Arc<PresentedCertificate>,
     counters: CertificateCounters,
@@ -155,7 +155,7 @@ impl CertificateKeeper {
 
     /// Reads, presents what is to be presented, and does what is to be done next. `None` when that is nothing.
     async fn act(&mut self) -> Result<Option<()>, PassTrouble> {
-        let api = self.connection.api().await?;
+        let api = self.api.clone();
         // In this order: see `decide`.
         let (configuration, trust) = self.read_configuration(&api).await?;
         let ReadRecord { secret, record } = self.read_record(&api).await?;

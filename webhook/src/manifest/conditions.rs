@@ -2,8 +2,10 @@
 
 use std::fmt::Write;
 
-use aksarc_shared::data::{Data, Identity};
-use aksarc_shared::verdict::guard::Settings;
+use aksarc_shared::data::{Data, Identity, Pattern};
+use aksarc_shared::facts::actor::Ambiguous;
+use aksarc_shared::verdict::guard::{Guard, Settings};
+use serde_json::{Value, json};
 
 use super::namespaces::protected;
 use super::template::{indent, quoted};
@@ -23,10 +25,11 @@ pub(super) fn power_over_nodes(data: &Data) -> MatchCondition {
     let mut expression = format!("!(request.resource.resource in {}) || object == null", list(&all));
     for (pod, names) in kinds {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let mut terms = vec![
+        let mut terms = unusual(pod);
+        terms.extend([
             format!("(has({pod}.volumes) && {pod}.volumes.exists(v, has(v.hostPath)))"),
             host_process(&format!("{pod}.securityContext"), pod),
-        ];
+        ]);
         for containers in ["containers", "initContainers", "ephemeralContainers"] {
             // Only a pod has ephemeral containers: where a kind has no such field, asking for it would be an error.
             if containers != "ephemeralContainers" || pod == "object.spec" {
@@ -50,6 +53,23 @@ pub(super) fn power_over_nodes(data: &Data) -> MatchCondition {
         expression,
     }
 }
+
+/// The terms for pods with more containers, or more capabilities of one, than anybody needs. They come first: the API server
+/// gives up a condition that costs too much, and goes on without the guard.
+fn unusual(pod: &str) -> Vec<String> {
+    let lists = ["containers", "initContainers"].map(|list| format!("{pod}.{list}"));
+    let long = lists.iter().map(|list| format!("(has({list}) && {list}.size() > {USUAL})"));
+    let strong = lists.iter().map(|list| {
+        format!(
+            "(has({list}) && {list}.exists(c, has(c.securityContext) && has(c.securityContext.capabilities) &&\n    \
+             has(c.securityContext.capabilities.add) && c.securityContext.capabilities.add.size() > {USUAL}))"
+        )
+    });
+    long.chain(strong).collect()
+}
+
+/// More than the capabilities of Linux (41, capabilities(7)) with room, and more than the containers of any pod of ours.
+const USUAL: usize = 50;
 
 /// The term for the pods of `kubectl debug node/...`, which reach for the node by the host's namespaces alone.
 fn debug_pod(data: &Data) -> String {
@@ -105,6 +125,15 @@ pub(super) struct MatchCondition {
 }
 
 impl MatchCondition {
+    pub(super) fn expression(&self) -> &str {
+        &self.expression
+    }
+
+    /// Its object, as a webhook has it.
+    pub(super) fn to_json(&self) -> Value {
+        json!({"name": self.name, "expression": self.expression})
+    }
+
     pub(super) fn render(&self) -> String {
         let expression = indent(&self.expression, 4);
         indent(&format!("# {}\n- name: {}\n  expression: |-\n{expression}", self.why, self.name), 2)
@@ -117,12 +146,7 @@ pub(super) fn not_the_platform(data: &Data, settings: &Settings) -> MatchConditi
     let people = &settings.actors.people;
     let mut terms = Vec::new();
     if !people.credential_ids.is_empty() {
-        terms.push(format!(
-            "(has(request.userInfo.extra) && {key} in request.userInfo.extra &&\n \
-             request.userInfo.extra[{key}].exists(id, id in {}))",
-            list(&people.credential_ids),
-            key = quoted("authentication.kubernetes.io/credential-id"),
-        ));
+        terms.push(credential_in(&people.credential_ids));
     }
     if !people.users.is_empty() {
         terms.push(user_in(&people.users));
@@ -130,18 +154,74 @@ pub(super) fn not_the_platform(data: &Data, settings: &Settings) -> MatchConditi
     if !people.groups.is_empty() {
         terms.push(group_in(&people.groups));
     }
+    terms.push(format!("!({})", built_in(data)));
+    MatchCondition {
+        name: "not-the-platform",
+        why: "Kubelets and the platform's own controllers, by exact name, are not asked about.",
+        expression: terms.join(" ||\n"),
+    }
+}
+
+/// The expression that is true for a request that the guard may refuse, of policies from Kubernetes 1.30 on: a person's. It
+/// has the engine's order: credential ids distinguish users of the same name, then people are told from the platform.
+pub(super) fn a_person(guard: &Guard) -> String {
+    let (data, actors) = (guard.data(), &guard.settings().actors);
+    let mut platform = vec![user_in(&actors.platform.users), group_in(&actors.platform.groups), built_in(data)];
+    if actors.ambiguous == Ambiguous::Warn {
+        let shared = group_in(&data.identities.ambiguous_groups);
+        platform.push(format!(
+            "((!has(request.userInfo.username) || request.userInfo.username == \"\" || {shared}) &&\n   \
+             !request.?options.?fieldManager.orValue(\"\").lowerAscii().matches({}))",
+            tools(data)
+        ));
+    }
+    format!(
+        "{} ||\n(!{} &&\n ({} ||\n {} ||\n !({})))",
+        credential_in(&actors.people.credential_ids),
+        credential_in(&actors.platform.credential_ids),
+        user_in(&actors.people.users),
+        group_in(&actors.people.groups),
+        platform.join(" ||\n  "),
+    )
+}
+
+/// A regular expression in CEL for the field managers of people's tools, in small letters.
+pub(super) fn tools(data: &Data) -> String {
+    let people = || data.managers.people.iter().map(|tool| &tool.manager);
+    let prefixes = alternatives(people().filter_map(Pattern::prefix));
+    quoted(&format!("^(({})(\\.exe)?|({prefixes}).*)$", alternatives(people().filter_map(Pattern::exact))))
+}
+
+/// A regular expression in CEL for the field managers of these programs, in small letters.
+pub(super) fn programs<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    quoted(&format!("^({})(\\.exe)?$", alternatives(names)))
+}
+
+fn alternatives<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    names.map(|name| name.to_ascii_lowercase().replace('.', "\\.")).collect::<Vec<_>>().join("|")
+}
+
+/// The term for the platform's own identities.
+fn built_in(data: &Data) -> String {
     let users: Vec<String> = data.identities.users.iter().map(|row| row.name.clone()).collect();
     let (accounts, groups): (Vec<&Identity>, Vec<&Identity>) =
         data.identities.groups.iter().partition(|row| row.account_prefix().is_some());
     let groups: Vec<String> = groups.iter().map(|row| row.name.clone()).collect();
     let mut platform = vec![user_in(&users), group_in(&groups)];
     platform.extend(accounts.into_iter().filter_map(account));
-    terms.push(format!("!({})", platform.join(" ||\n  ")));
-    MatchCondition {
-        name: "not-the-platform",
-        why: "Kubelets and the platform's own controllers, by exact name, are not asked about.",
-        expression: terms.join(" ||\n"),
+    platform.join(" ||\n  ")
+}
+
+fn credential_in(ids: &[String]) -> String {
+    if ids.is_empty() {
+        return "false".to_owned();
     }
+    format!(
+        "(has(request.userInfo.extra) && {key} in request.userInfo.extra &&\n \
+         request.userInfo.extra[{key}].exists(id, id in {}))",
+        list(ids),
+        key = quoted("authentication.kubernetes.io/credential-id"),
+    )
 }
 
 /// The term for the service accounts of a namespace, by group and by name.
@@ -154,10 +234,16 @@ fn account(row: &Identity) -> Option<String> {
 }
 
 fn user_in(users: &[String]) -> String {
+    if users.is_empty() {
+        return "false".to_owned();
+    }
     format!("(has(request.userInfo.username) && request.userInfo.username in {})", list(users))
 }
 
 fn group_in(groups: &[String]) -> String {
+    if groups.is_empty() {
+        return "false".to_owned();
+    }
     format!("(has(request.userInfo.groups) && request.userInfo.groups.exists(group, group in {}))", list(groups))
 }
 

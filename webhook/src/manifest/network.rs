@@ -110,10 +110,11 @@ mod tests {
     fn reviews_come_from_everywhere_and_probes_from_the_own_node_alone() {
         let spec = &policy(&[])["spec"];
         assert_eq!(spec["policyTypes"], json!(["Ingress"]));
-        assert_eq!(spec["ingress"][0], json!({"ports": [{"port": 8443}]}));
+        assert_eq!(spec["ingress"][0], json!({"ports": [{"protocol": "TCP", "port": 8443}]}));
         let rules = spec["ingress"].as_array().unwrap();
         let ports: Vec<&Value> = rules.iter().flat_map(|rule| rule["ports"].as_array().unwrap()).collect();
-        assert_eq!(ports, [&json!({"port": 8443}), &json!({"port": 8080})]);
+        let port = |port: u16| json!({"protocol": "TCP", "port": port});
+        assert_eq!(ports, [&port(8443), &port(8080)]);
         let from = json!([
             {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}},
             {"namespaceSelector": {"matchLabels": {"aksarc.dev/metrics": "true"}}},

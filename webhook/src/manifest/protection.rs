@@ -8,10 +8,13 @@
 
 use std::collections::BTreeSet;
 
-use aksarc_shared::data::own::{CERTIFICATES, CONFIGURATION, NAMESPACE, OPEN, SERVICE, TLS_SECRET};
+use aksarc_shared::data::own::{
+    CERTIFICATES, CONFIGURATION, GENERATED, HOOK_ACCOUNT, NAMESPACE, OPEN, SERVICE, TLS_SECRET,
+};
 use aksarc_shared::data::{self, Component, Data};
-use aksarc_shared::facts::heartbeat;
+use aksarc_shared::facts::{digest, heartbeat};
 use aksarc_shared::k8s::kinds;
+use aksarc_shared::k8s::read::yaml;
 use aksarc_shared::verdict::guard::Settings;
 
 use super::template::{fill, list, quoted};
@@ -40,9 +43,11 @@ pub fn render(settings: &Settings) -> String {
     let names = data.cluster_objects.webhooks.iter().filter(|row| row.always).map(|row| &*row.name);
     // The name of a service account, and of the Service: both are the guard's.
     let account = quoted(&format!("system:serviceaccount:{NAMESPACE}:{SERVICE}"));
+    let hook_account = quoted(&format!("system:serviceaccount:{NAMESPACE}:{HOOK_ACCOUNT}"));
     let values = [
         ("policy", POLICY),
         ("account", &account),
+        ("hook-account", &hook_account),
         ("configuration", CONFIGURATION),
         ("open", OPEN),
         ("names", &list([CONFIGURATION].into_iter().chain(names))),
@@ -56,10 +61,20 @@ pub fn render(settings: &Settings) -> String {
         ("namespace", NAMESPACE),
         ("secret", &quoted(CERTIFICATES)),
     ];
-    fill(include_str!("../../manifest/protection.yaml"), &values)
+    let text = fill(include_str!("../../manifest/protection.yaml"), &values)
         + &own_namespace(&values)
         + &fill(include_str!("../../manifest/certificates-policy.yaml"), &certificates)
-        + &endpoints(&values)
+        + &endpoints(&values);
+    sealed(&text)
+}
+
+/// The policies with the digest of each in its annotation, with which a check compares the one in the cluster.
+pub(super) fn sealed(text: &str) -> String {
+    let text = fill(text, &[("generated", GENERATED)]);
+    let documents = yaml::documents(&text).unwrap_or_default();
+    let policies = documents.iter().filter(|document| document["kind"] == kinds::VALIDATING_POLICIES.kind);
+    let digests = policies.map(|policy| digest::of_policy(&policy["spec"]));
+    digests.fold(text, |text, digest| text.replacen("{{digest}}", &digest, 1))
 }
 
 /// The manifest of the policies for the guard's namespace and what it consists of.
@@ -112,6 +127,7 @@ fn managed_services(data: &Data) -> BTreeSet<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use aksarc_shared::data::own::PROTECTION;
 
     #[test]
     fn the_policy_names_what_it_protects_and_who_may_pass() {
@@ -126,5 +142,10 @@ mod tests {
         // A user may run a Gatekeeper of their own under this name.
         assert!(!text.contains("gatekeeper-"));
         assert!(text.contains("\"kube-system/kube-dns\"") && !text.contains("\"default/"));
+        let documents = yaml::documents(&text).unwrap();
+        let policies = documents.iter().filter(|document| document["kind"] == kinds::VALIDATING_POLICIES.kind);
+        let mut names: Vec<&str> = policies.map(|policy| policy["metadata"]["name"].as_str().unwrap()).collect();
+        names.sort_unstable();
+        assert_eq!(names, PROTECTION);
     }
 }

@@ -1,6 +1,7 @@
 //! A made-up API server on loopback, whose answers a test chooses.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use aksarc_webhook::api::Access;
@@ -11,13 +12,14 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 use tokio::net::TcpListener;
 
 type Handler = dyn Fn(&str) -> Option<(StatusCode, String)> + Send;
 
 /// A made-up API server. It ends with the runtime of its test.
 pub(crate) struct ApiServer {
-    url: String,
+    kubeconfig: NamedTempFile,
     handler: Arc<Mutex<Box<Handler>>>,
     requests: Arc<Mutex<Vec<String>>>,
 }
@@ -27,10 +29,10 @@ impl ApiServer {
     /// left hanging.
     pub(crate) async fn start(handler: impl Fn(&str) -> Option<(StatusCode, String)> + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let kubeconfig = kubeconfig(listener.local_addr().unwrap());
         let handler: Arc<Mutex<Box<Handler>>> = Arc::new(Mutex::new(Box::new(handler)));
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let server = ApiServer { url, handler: Arc::clone(&handler), requests: Arc::clone(&requests) };
+        let server = ApiServer { kubeconfig, handler: Arc::clone(&handler), requests: Arc::clone(&requests) };
         tokio::spawn(async move {
             while let Ok((tcp, _)) = listener.accept().await {
                 let (handler, requests) = (Arc::clone(&handler), Arc::clone(&requests));
@@ -61,10 +63,21 @@ impl ApiServer {
     }
 
     pub(crate) fn access(&self) -> Access {
-        let mut config = kube::Config::new(self.url.parse().unwrap());
-        config.default_retry = false;
-        Access::Given(kube::Client::try_from(config).unwrap())
+        Access::Kubeconfig(self.kubeconfig.path().to_owned())
     }
+}
+
+/// A kubeconfig for a server without TLS and credentials.
+pub(crate) fn kubeconfig(address: SocketAddr) -> NamedTempFile {
+    let kubeconfig = json!({
+        "current-context": "test",
+        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
+        "clusters": [{"name": "test", "cluster": {"server": format!("http://{address}")}}],
+        "users": [{"name": "test", "user": {}}],
+    });
+    let file = NamedTempFile::new().unwrap();
+    serde_json::to_writer(&file, &kubeconfig).unwrap();
+    file
 }
 
 /// The answer of a server that refuses.

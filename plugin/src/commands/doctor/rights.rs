@@ -126,7 +126,10 @@ fn needs(
     covered: &dyn Fn(&ReadKey) -> bool,
 ) -> BTreeSet<String> {
     let wants = |key: &ReadKey| match key.namespace {
-        None => rule.reads.iter().any(|read| read.kind == key.kind && read.scope == Scope::Cluster),
+        None => rule
+            .reads
+            .iter()
+            .any(|read| read.kind == key.kind && matches!(read.scope, Scope::BesideGuard | Scope::Cluster)),
         Some(_) => check.wants(rule, key),
     };
     let lists = first.iter().chain(then.iter().filter(|key| !covered(key))).filter(|key| wants(key));

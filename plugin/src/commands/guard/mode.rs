@@ -262,7 +262,11 @@ fn settings(text: &str) -> Result<Settings, String> {
 enum MapWriter {
     ArgoCd(String),
     Flux(String),
-    Helm(String),
+    Helm {
+        release: String,
+        /// The namespace in which the release is stored.
+        namespace: String,
+    },
 }
 
 impl MapWriter {
@@ -282,9 +286,10 @@ impl MapWriter {
             return Some(MapWriter::ArgoCd(id.split(':').next().unwrap_or_default().to_owned()));
         }
         let release = mark("annotations", "meta.helm.sh/release-name");
+        let namespace = mark("annotations", "meta.helm.sh/release-namespace").unwrap_or(own::NAMESPACE.to_owned());
         match (release, mark("labels", "app.kubernetes.io/managed-by").as_deref()) {
-            (Some(release), _) => Some(MapWriter::Helm(release)),
-            (None, Some("Helm")) => Some(MapWriter::Helm("RELEASE".to_owned())),
+            (Some(release), _) => Some(MapWriter::Helm { release, namespace }),
+            (None, Some("Helm")) => Some(MapWriter::Helm { release: "RELEASE".to_owned(), namespace }),
             _ => None,
         }
     }
@@ -293,16 +298,15 @@ impl MapWriter {
         match self {
             MapWriter::ArgoCd(application) => format!("Argo CD, application {application}"),
             MapWriter::Flux(name) => format!("Flux, object {name}"),
-            MapWriter::Helm(release) => format!("Helm, release {release}"),
+            MapWriter::Helm { release, .. } => format!("Helm, release {release}"),
         }
     }
 
     fn advice(&self, values: &[(String, String)]) -> String {
         let set: Vec<String> = values.iter().map(|(field, value)| format!("{field}={value}")).collect();
         match self {
-            MapWriter::Helm(release) => format!(
-                "Change its values: helm upgrade {release} CHART --namespace {} --reuse-values --set {}",
-                own::NAMESPACE,
+            MapWriter::Helm { release, namespace } => format!(
+                "Change its values: helm upgrade {release} CHART --namespace {namespace} --reuse-values --set {}",
                 set.join(",")
             ),
             MapWriter::ArgoCd(_) | MapWriter::Flux(_) => {
@@ -427,12 +431,15 @@ mod tests {
         let of = |meta: Value| MapWriter::of(&json!({"metadata": meta}));
         assert_eq!(of(json!({})), None);
         let helm = of(json!({"annotations": {"meta.helm.sh/release-name": "guard"}})).unwrap();
-        assert_eq!(helm, MapWriter::Helm("guard".to_owned()));
+        assert_eq!(helm.name(), "Helm, release guard");
         let values = [("config.mode".to_owned(), "warn".to_owned())];
         assert!(
             helm.advice(&values)
                 .contains("helm upgrade guard CHART --namespace aksarc-system --reuse-values --set config.mode=warn")
         );
+        let stored = json!({"meta.helm.sh/release-name": "guard", "meta.helm.sh/release-namespace": "default"});
+        let stored = of(json!({"annotations": stored})).unwrap().advice(&values);
+        assert!(stored.contains("helm upgrade guard CHART --namespace default --reuse-values"), "{stored}");
         let argo = of(json!({"annotations": {"argocd.argoproj.io/tracking-id": "app:/ConfigMap:a/b"}})).unwrap();
         assert_eq!(argo, MapWriter::ArgoCd("app".to_owned()));
         assert!(

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use aksarc_shared::data::tables;
 use aksarc_shared::data::versions::{self, Table};
 use aksarc_shared::data::{Platform, embedded};
 use aksarc_shared::facts::answers::{self, Attestation};
@@ -122,7 +123,7 @@ impl Judging {
     /// The host's release. A release of another platform is an error.
     fn host_release(&self, platform: Option<Platform>) -> anyhow::Result<Option<String>> {
         let Some(release) = &self.platform_release else { return Ok(None) };
-        match (embedded().lifecycle.host(release), platform) {
+        match (tables::lifecycle().host(release), platform) {
             (Some(host), Some(platform)) if host.platform != platform => {
                 bail!("--platform-release {release} is {}, and --platform is {}", host.title, platform.as_str())
             }
@@ -199,7 +200,7 @@ pub(crate) fn tables(
                 "cannot use the version tables from {path}: as_of {day} of the table of {name} is in the future"
             )));
         }
-        let built_in = embedded().version_table(table.platform).map(|own| own.as_of);
+        let built_in = tables::version_table(table.platform).map(|own| own.as_of);
         if let Some(built_in) = built_in.filter(|built_in| table.as_of < *built_in) {
             let (name, day) = (table.platform.as_str(), table.as_of);
             ui.note(&format!(

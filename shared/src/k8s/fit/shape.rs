@@ -2,7 +2,7 @@
 
 /// A shape of a value. `null` counts as an absent field everywhere, as for the API server.
 #[derive(Debug)]
-pub(super) enum Shape {
+pub(crate) enum Shape {
     /// Anything.
     Any,
     /// `true` or `false`.

@@ -7,10 +7,27 @@ use super::shape::Shape::{self, Amount, Any, Bytes, Fields, Flag, List, Map, Nes
 type Kinds = &'static [&'static str];
 
 /// The fields of an object beside its metadata, with the shape of each.
-type Fieldset = &'static [(&'static str, Shape)];
+pub(crate) type Fieldset = &'static [(&'static str, Shape)];
+
+/// The fields of a kind, by the name that an object gives itself.
+pub(crate) fn of(kind: &str) -> Fieldset {
+    if kind == SCALE_KIND {
+        return SCALE;
+    }
+    let own = TYPES.iter().find(|(kinds, _)| kinds.contains(&kind));
+    own.map_or(OTHERS, |(_, fields)| fields)
+}
+
+/// The shape of one of these fields.
+pub(crate) fn of_field(fields: Fieldset, name: &str) -> Option<&'static Shape> {
+    fields.iter().find(|(own, _)| *own == name).map(|(_, shape)| shape)
+}
+
+/// The kind of the object of a `scale` request.
+pub(super) const SCALE_KIND: &str = "Scale";
 
 /// The fields of kinds, by name. All other kinds have [`OTHERS`].
-pub(super) static TYPES: &[(Kinds, Fieldset)] = &[
+static TYPES: &[(Kinds, Fieldset)] = &[
     (&["Node"], &[("spec", NODE_SPEC), ("status", NODE_STATUS)]),
     (
         &["Namespace"],
@@ -243,10 +260,10 @@ pub(super) static TYPES: &[(Kinds, Fieldset)] = &[
 ];
 
 /// The fields of a kind that is not listed.
-pub(super) static OTHERS: &[(&str, Shape)] = &[("spec", MAP), ("status", MAP)];
+static OTHERS: &[(&str, Shape)] = &[("spec", MAP), ("status", MAP)];
 
 /// The fields of the subresource `scale` of any kind (`autoscaling/v1`).
-pub(super) static SCALE: &[(&str, Shape)] = &[("spec", Fields(&[("replicas", Number)])), ("status", MAP)];
+static SCALE: &[(&str, Shape)] = &[("spec", Fields(&[("replicas", Number)])), ("status", MAP)];
 
 /// `metadata.ownerReferences`.
 pub(super) static OWNERS: Shape = List(&Fields(&[

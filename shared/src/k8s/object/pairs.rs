@@ -10,58 +10,67 @@ use crate::k8s::text::Text;
 /// Labels or annotations, in the order of the document.
 #[derive(Clone, Debug, Default)]
 pub struct Pairs<'a> {
-    pairs: Vec<(Text<'a>, Text<'a>)>,
+    /// The text of all pairs, where they were read without a parser.
+    raw: Option<&'a str>,
+    rows: Vec<(Text<'a>, Text<'a>)>,
     index: PairIndex,
 }
 
 impl<'a> Pairs<'a> {
-    fn new(pairs: Vec<(Text<'a>, Text<'a>)>) -> Self {
-        Pairs { pairs, index: PairIndex::default() }
+    fn new(rows: Vec<(Text<'a>, Text<'a>)>) -> Self {
+        Pairs { raw: None, rows, index: PairIndex::default() }
     }
 
     /// The value of `key`, exactly as spelled.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.index.find(&self.pairs, key).map(|(_, value)| &**value)
+        self.index.find(&self.rows, key).map(|(_, value)| &**value)
     }
 
     /// Keys and values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.pairs.iter().map(|(k, v)| (&**k, &**v))
+        self.rows.iter().map(|(k, v)| (&**k, &**v))
     }
 
     /// The keys.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.pairs.iter().map(|(k, _)| &**k)
+        self.rows.iter().map(|(k, _)| &**k)
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.pairs.is_empty()
+        self.rows.is_empty()
     }
 
     /// The pairs whose key satisfies `wanted`.
     #[must_use]
     pub fn only(&self, wanted: impl Fn(&str) -> bool) -> Self {
-        Pairs::new(self.pairs.iter().filter(|(key, _)| wanted(key)).cloned().collect())
+        Pairs::new(self.rows.iter().filter(|(key, _)| wanted(key)).cloned().collect())
     }
 
-    pub(super) fn scan(json: &'a str) -> Option<Self> {
-        if json == "null" {
-            return Some(Pairs::default());
+    /// Reads the pairs at the beginning of `rest`, or `null`, and returns their length. `None` leaves them to the parser.
+    /// `twin` are pairs whose text these may repeat.
+    pub(super) fn scan(rest: &'a str, twin: Option<&Pairs<'a>>) -> Option<(Self, usize)> {
+        if rest.starts_with("null") {
+            return Some((Pairs::default(), "null".len()));
+        }
+        let repeated = twin.and_then(|twin| Some((twin, twin.raw?))).filter(|(_, raw)| scan::repeats(rest, raw));
+        if let Some((twin, raw)) = repeated {
+            return Some((twin.clone(), raw.len()));
         }
         let mut pairs = Vec::with_capacity(16);
-        scan::members(json, |key, rest| {
+        let length = scan::members(rest, |key, rest| {
             let value = scan::value(rest, None)?;
             pairs.push((Text::from(key), scan::text(value)?));
             Some(value.len())
         })?;
-        Some(Pairs::new(pairs))
+        Some((Pairs { raw: rest.get(..length), ..Pairs::new(pairs) }, length))
     }
 }
 
 impl PartialEq for Pairs<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.pairs == other.pairs
+        let same_text = self.raw.is_some() && self.raw == other.raw;
+        same_text || self.rows == other.rows
     }
 }
 
@@ -126,7 +135,7 @@ mod tests {
     fn every_key_of_few_and_of_many_is_found_and_no_other() {
         for count in [0, 1, FEW, FEW + 1, 300] {
             let own: Vec<String> = (0..count).map(|n| format!(r#""k{n}":"v{n}""#)).collect();
-            let pairs = Pairs::scan(&format!("{{{}}}", own.join(",")).leak()[..]).unwrap();
+            let (pairs, _) = Pairs::scan(&format!("{{{}}}", own.join(",")).leak()[..], None).unwrap();
             for n in 0..count {
                 assert_eq!(pairs.get(&format!("k{n}")), Some(&*format!("v{n}")), "of {count}");
             }
@@ -141,7 +150,7 @@ mod tests {
         for count in [1, 40] {
             let many = (0..count).map(|n| format!(r#""k{n}":"","#)).collect::<Vec<_>>().concat();
             let json = format!(r#"{{"twice":"a",{many}"twice":"b"}}"#);
-            assert_eq!(Pairs::scan(&json).unwrap().get("twice"), Some("a"));
+            assert_eq!(Pairs::scan(&json, None).unwrap().0.get("twice"), Some("a"));
         }
     }
 }

@@ -107,13 +107,17 @@ pub(crate) fn nested<'a>(rest: &'a str, mut each: impl FnMut(Nested<'a>)) -> Opt
 
 /// The value at the beginning of `rest`. `twin` is text that the value may repeat verbatim.
 pub(crate) fn value<'a>(rest: &'a str, twin: Option<&str>) -> Option<&'a str> {
-    // Only for values with a closing byte: a number could go on.
-    let repeated = twin.filter(|twin| twin.ends_with(['}', ']', '"']) && rest.starts_with(twin));
-    let end = match repeated {
+    let end = match twin.filter(|twin| repeats(rest, twin)) {
         Some(twin) => twin.len(),
         None => value_end(rest.as_bytes(), 0)?,
     };
     rest.get(..end)
+}
+
+/// Whether the value at the beginning of `rest` repeats the value `twin` verbatim. Only values with a closing byte are
+/// compared: a number could go on.
+pub(crate) fn repeats(rest: &str, twin: &str) -> bool {
+    twin.ends_with(['}', ']', '"']) && rest.starts_with(twin)
 }
 
 /// Whether only white space is left.
@@ -125,8 +129,13 @@ pub(crate) fn is_end(text: &str, at: usize) -> bool {
 pub(crate) fn plain(literal: &str) -> Option<&str> {
     let inner = literal.strip_prefix('"')?.strip_suffix('"')?;
     // Control characters must be escaped in JSON; the parser reports one that is not.
-    let odd = |byte: &u8| *byte == b'\\' || *byte < 0x20;
-    (!inner.as_bytes().iter().any(odd)).then_some(inner)
+    let (words, rest) = inner.as_bytes().as_chunks();
+    let is_odd = |word: &[u8; 8]| {
+        let word = u64::from_le_bytes(*word);
+        marks(word, b'\\') | controls(word) != 0
+    };
+    let odd = words.iter().any(is_odd) || rest.iter().any(|byte| *byte == b'\\' || *byte < b' ');
+    (!odd).then_some(inner)
 }
 
 /// A string, or the default for `null`.
@@ -198,26 +207,34 @@ fn container_end(bytes: &[u8], start: usize) -> Option<usize> {
 }
 
 /// The index behind the closing quote of the string whose content begins at `start`.
-///
-/// It looks at eight bytes at a time: most strings are a key or a short value, for which a call of a search function
-/// costs more than the search.
 fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
     let mut at = start;
     loop {
-        while let Some(word) = bytes.get(at..at + 8).and_then(|eight| eight.try_into().ok()).map(u64::from_le_bytes) {
-            let hits = marks(word, b'"') | marks(word, b'\\');
-            if hits != 0 {
-                at += hits.trailing_zeros() as usize / 8;
-                break;
-            }
-            at += 8;
-        }
+        at = mark(bytes, at)?;
         match bytes.get(at)? {
             b'"' => return Some(at + 1),
-            b'\\' => at += 2,
-            _ => at += 1,
+            _ => at += 2,
         }
     }
+}
+
+/// The index of the first quote or backslash from `at` on.
+///
+/// It looks at the first bytes eight at a time: most strings are a key or a short value, for which a call of the search
+/// function costs more than the search.
+fn mark(bytes: &[u8], mut at: usize) -> Option<usize> {
+    let end = at + SHORT;
+    while at < end {
+        let Some(word) = bytes.get(at..at + 8).and_then(|eight| eight.try_into().ok()).map(u64::from_le_bytes) else {
+            break;
+        };
+        let hits = marks(word, b'"') | marks(word, b'\\');
+        if hits != 0 {
+            return Some(at + hits.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    memchr::memchr2(b'"', b'\\', bytes.get(at..)?).map(|found| at + found)
 }
 
 /// A mask with the high bit of the lowest byte of `word` that equals `byte`. Higher bits may be set wrongly, lower ones
@@ -227,7 +244,15 @@ fn marks(word: u64, byte: u8) -> u64 {
     differs.wrapping_sub(ONES) & !differs & (ONES << 7)
 }
 
+/// As [`marks`], of the lowest control character.
+fn controls(word: u64) -> u64 {
+    word.wrapping_sub(ONES * u64::from(b' ')) & !word & (ONES << 7)
+}
+
 const ONES: u64 = 0x0101_0101_0101_0101;
+
+/// The length of most strings at most, a multiple of eight.
+const SHORT: usize = 16;
 
 fn space(bytes: &[u8], mut at: usize) -> usize {
     while matches!(bytes.get(at), Some(b' ' | b'\n' | b'\r' | b'\t')) {
@@ -308,7 +333,7 @@ mod tests {
 
     #[test]
     fn strings_of_every_length_end_where_they_should() {
-        for length in 0..40 {
+        for length in 0..80 {
             for escape in ["", "\\\"", "\\\\", "ä\u{1}"] {
                 let text = format!("\"{}{escape}{}\",x", "a".repeat(length), "b".repeat(length % 5));
                 assert_eq!(value(&text, None).map(str::len), Some(text.len() - 2), "{text}");
@@ -316,6 +341,23 @@ mod tests {
                 let cut = text.get(..text.len() - 3).unwrap_or_default();
                 assert_eq!(value(cut, None), None, "{cut}");
             }
+        }
+    }
+
+    #[test]
+    fn a_literal_is_plain_unless_something_in_it_is_escaped_or_ought_to_be() {
+        for length in 0..20 {
+            let own = "aÿ~ ".repeat(length);
+            assert_eq!(plain(&format!("\"{own}\"")), Some(&*own));
+            for odd in ["\\n", "\n", "\u{1f}", "\u{0}"] {
+                for at in 0..length {
+                    let (head, tail) = own.split_at(at * "aÿ~ ".len());
+                    assert_eq!(plain(&format!("\"{head}{odd}{tail}\"")), None, "{odd:?} at {at} of {length}");
+                }
+            }
+        }
+        for bad in ["", "a", "\"a", "a\""] {
+            assert_eq!(plain(bad), None, "{bad}");
         }
     }
 

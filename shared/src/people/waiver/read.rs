@@ -1,6 +1,7 @@
 //! Readers for files and `SupportWaiver` objects that contain waivers.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_saphyr::Spanned;
 
 use super::{Match, Pin, Waiver, WaiverKind};
@@ -122,7 +123,7 @@ pub fn entries(text: &str) -> Result<Vec<WaiverEntry>, ReadError> {
 /// The waiver in a `SupportWaiver` object of a cluster.
 fn of_object(object: &Object<'_>) -> Result<Waiver, Unreadable> {
     let name = object.meta.name.to_string();
-    let wrong = |why: String| Unreadable { name: text::line(&name, 80), why: text::line(&why, 200) };
+    let wrong = |why: String| Unreadable { name: text::line(&name, 253), why: text::line(&why, 200) };
     let spec = object.raw("spec").ok_or_else(|| wrong("missing field `spec`".to_owned()))?;
     let spec = serde_json::from_str(spec).map_err(|error| wrong(error.to_string()))?;
     named(spec, name.clone()).map_err(wrong)
@@ -155,6 +156,9 @@ struct WaiverDocument {
     metadata: Option<WaiverMetadata>,
     #[serde(default)]
     spec: Option<Waiver>,
+    /// What the guard says of the object; no part of the waiver.
+    #[serde(default, rename = "status")]
+    _status: Option<IgnoredAny>,
     #[serde(default)]
     items: Vec<Spanned<WaiverItem>>,
 }
@@ -170,6 +174,8 @@ struct WaiverItem {
     metadata: Option<WaiverMetadata>,
     #[serde(default)]
     spec: Option<Waiver>,
+    #[serde(default, rename = "status")]
+    _status: Option<IgnoredAny>,
     #[serde(default)]
     kind: Option<String>,
     #[serde(default)]

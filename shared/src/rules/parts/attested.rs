@@ -17,9 +17,6 @@ pub(crate) struct AnswerRule {
     pub(crate) consequence: Consequence,
     pub(crate) clauses: &'static [Clause],
     pub(crate) instead: &'static str,
-    pub(crate) page: &'static str,
-    /// The judgement, by [`judge`].
-    pub(crate) judge: fn(&Inventory, &Context<'_>) -> Verdict,
 }
 
 /// A rule that only attestations decide. Nothing in a cluster shows the matter, so the rule reads nothing and guards
@@ -39,13 +36,16 @@ pub(crate) const fn rule(rule: AnswerRule) -> Rule {
         reach: Reach::System,
         mode: Mode::Off,
         instead: rule.instead,
-        page: rule.page,
-        state: StateCheck { per_object: None, per_cluster: Some(rule.judge), deadlines: None },
         change: None,
         claim: None,
         manifests: ManifestUse::AsCreation,
         voiding: Voiding::AnyList,
     }
+}
+
+/// The judgement of such a rule, made by [`judge`].
+pub(crate) const fn state(judge: fn(&Inventory, &Context<'_>) -> Verdict) -> StateCheck {
+    StateCheck { per_object: None, per_cluster: Some(judge), deadlines: None }
 }
 
 /// The finding on an attestation that a clause is not fulfilled.

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::command::Command;
 use crate::data::essentials::{Companion, Essential};
+use crate::data::tables;
 use crate::data::{Data, Platform};
 use crate::facts::inventory::{Inventory, ReadKey, ReadState};
 use crate::finding::{Draft, Evidence, ObjectRef};
@@ -134,7 +135,7 @@ pub(crate) fn missing(
             && row.platforms.contains(&platform)
             && is_complete(inventory, &row.kind, &row.namespace)
     };
-    let rows: Vec<&Essential> = data.essentials.iter().filter(here).collect();
+    let rows: Vec<&Essential> = tables::essentials().iter().filter(here).collect();
     // Some object of the platform has to exist: with none, this is another sort of cluster, or a rehearsal.
     if !rows.iter().any(|row| is_there(row)) {
         return Vec::new();
@@ -151,12 +152,11 @@ pub(crate) fn missing(
 /// Drafts on missing objects of a product whose other parts exist. `is_there` tells by kind, namespace and name.
 pub(crate) fn missing_beside(
     inventory: &Inventory,
-    data: &Data,
     platform: Platform,
     is_there: impl Fn(&str, &str, &str) -> bool,
 ) -> Vec<Draft> {
     let mut drafts = Vec::new();
-    for row in data.essentials.iter().filter(|row| row.platforms.contains(&platform)) {
+    for row in tables::essentials().iter().filter(|row| row.platforms.contains(&platform)) {
         let is_namespaced = kind(&row.kind).is_some_and(|kind| kind.namespaced);
         let names: Vec<&str> = match (&*row.namespace, is_namespaced) {
             ("", true) => inventory.namespaces.iter().map(|name| &**name).collect(),

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 
 use crate::data::Data;
+use crate::data::tables;
 use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
@@ -102,7 +103,7 @@ impl<'i> Installed<'i> {
     pub(crate) fn brought(&self, object: &FromRelease) -> bool {
         let FromRelease { release, namespace } = object;
         if !self.known {
-            let usual = self.data.extensions.iter().any(|row| row.namespaces.iter().any(|own| own == namespace));
+            let usual = tables::extensions().iter().any(|row| row.namespaces.iter().any(|own| own == namespace));
             return !release.is_empty() || usual;
         }
         self.has_release(release) || self.owns_namespace(namespace)
@@ -144,11 +145,11 @@ impl<'i> Installed<'i> {
 
     /// The extensions that ship a product: of the installed ones, or of all where they could not be read.
     fn shipping(&self, product: &str) -> impl Iterator<Item = &crate::data::extensions::Extension> {
-        let rows = self.data.extensions.iter().filter(|row| !self.known || self.types.contains(&*row.name));
+        let rows = tables::extensions().iter().filter(|row| !self.known || self.types.contains(&*row.name));
         rows.filter(move |row| row.products.iter().any(|own| own == product))
     }
 
     fn rows(&self) -> impl Iterator<Item = &crate::data::extensions::Extension> {
-        self.data.extensions.iter().filter(|row| self.types.contains(&*row.name))
+        tables::extensions().iter().filter(|row| self.types.contains(&*row.name))
     }
 }

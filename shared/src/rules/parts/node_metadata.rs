@@ -94,7 +94,7 @@ pub(crate) fn changes<'o>(before: &'o Object<'_>, after: &'o Object<'_>, places:
         let same = match place {
             Place::Annotation => before.meta.annotations == after.meta.annotations,
             Place::Label => before.meta.labels == after.meta.labels,
-            Place::Taint => before.raw("spec") == after.raw("spec"),
+            Place::Taint => before.raw("spec") == after.raw("spec") || before.taints() == after.taints(),
         };
         if !same {
             differing(*place, &entries(before, *place), &entries(after, *place), &mut changes);

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
+use crate::data::tables;
 use crate::data::third_party::{Licence, ThirdPartyProduct};
-use crate::data::{Confidence, Data, Platform};
+use crate::data::{Confidence, Platform};
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
 use crate::finding::{Clause, Code, Consequence, Draft, Evidence, ObjectRef};
@@ -63,20 +64,20 @@ struct ServedGroup(String);
 
 /// Notes the signs of products of one licence in an object.
 pub(crate) fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes, licence: Licence) {
-    let (object, data) = (seen.object, seen.data);
+    let object = seen.object;
     if seen.pod().is_some() {
         pod(seen, notes, licence);
     } else if *seen.kind == kinds::CUSTOM_RESOURCE_DEFINITION {
         let Some(Definition { group }) = object.field("spec") else { return };
-        let products = data.third_party.products();
+        let products = tables::third_party().products();
         if products.iter().any(|product| product.perhaps_platform_with.as_deref() == Some(&*group)) {
             notes.remark(ServedGroup(group.to_string()));
         }
-        let product = data.third_party.of_definition(&group, &object.meta.name);
+        let product = tables::third_party().of_definition(&group, &object.meta.name);
         note(notes, product.filter(|product| product.licence == licence), Sign::Definition, &group);
     } else if *seen.kind == kinds::INGRESS_CLASS {
         let Some(Class { controller }) = object.field("spec") else { return };
-        let product = data.third_party.of_controller(&controller);
+        let product = tables::third_party().of_controller(&controller);
         note(notes, product.filter(|product| product.licence == licence), Sign::Class, &controller);
     } else {
         installed::note(seen, notes);
@@ -102,7 +103,7 @@ pub(crate) fn per_cluster(inventory: &Inventory, context: &Context<'_>, code: Co
         }
     }
     let found = products.iter().filter_map(|(id, traces)| {
-        let product = data.third_party.product(id)?;
+        let product = tables::third_party().product(id)?;
         let platform = product.perhaps_platform_with.as_deref().and_then(|group| {
             if unknown {
                 return Some(format!("whether {group} is served could not be read"));
@@ -186,10 +187,10 @@ fn pod(seen: &Seen<'_, '_>, notes: &mut Notes, licence: Licence) {
     let of_licence = |product: &&ThirdPartyProduct| product.licence == licence;
     let images = seen.pod().into_iter().flat_map(Pod::images);
     let of_image = images.filter_map(|image| {
-        let (product, path) = data.third_party.of_image(image)?;
+        let (product, path) = tables::third_party().of_image(image)?;
         of_licence(&product).then_some((product, image, path))
     });
-    let of_chart = object.meta.labels.get("helm.sh/chart").and_then(|chart| data.third_party.of_chart(chart));
+    let of_chart = object.meta.labels.get("helm.sh/chart").and_then(|chart| tables::third_party().of_chart(chart));
     let of_chart = of_chart.filter(|(product, _)| of_licence(product));
     // The ownership test is costly, so it runs only for the few pods that show a sign.
     let mut asked = None;
@@ -206,7 +207,7 @@ fn pod(seen: &Seen<'_, '_>, notes: &mut Notes, licence: Licence) {
             namespace: object.meta.namespace.to_string(),
             version,
             mark: path.to_owned(),
-            release: release(product, object, data).to_owned(),
+            release: release(product, object).to_owned(),
         });
     }
     if let Some((product, version)) = of_chart
@@ -218,7 +219,7 @@ fn pod(seen: &Seen<'_, '_>, notes: &mut Notes, licence: Licence) {
             namespace: object.meta.namespace.to_string(),
             version: line(version, MAX_TEXT),
             mark: "helm.sh/chart".to_owned(),
-            release: release(product, object, data).to_owned(),
+            release: release(product, object).to_owned(),
         });
     }
 }
@@ -233,8 +234,8 @@ fn is_platforms(seen: &Seen<'_, '_>) -> bool {
 
 /// The Helm release of a pod: by its chart's marks, or, for products that an Arc extension can bring, by its labels.
 /// For other products a label may differ from pod to pod, which would only multiply the remarks.
-fn release<'o>(product: &ThirdPartyProduct, object: &'o Object<'_>, data: &Data) -> &'o str {
-    let shipped = data.extensions.iter().any(|row| row.products.contains(&product.id));
+fn release<'o>(product: &ThirdPartyProduct, object: &'o Object<'_>) -> &'o str {
+    let shipped = tables::extensions().iter().any(|row| row.products.contains(&product.id));
     let label = || object.meta.labels.get("app.kubernetes.io/instance").or_else(|| object.meta.labels.get("release"));
     match installed::release(object) {
         "" if shipped => label().unwrap_or_default(),
@@ -346,7 +347,7 @@ mod tests {
         let names: Vec<String> = (0..70).map(|n| format!("team-{n:02}")).collect();
         let traces: Vec<ProductTrace> = names.iter().map(|name| trace(name, "1")).collect();
         let traces: Vec<&ProductTrace> = traces.iter().collect();
-        let draft = draft(embedded().third_party.product("istio").unwrap(), &traces, None, "runs").unwrap();
+        let draft = draft(tables::third_party().product("istio").unwrap(), &traces, None, "runs").unwrap();
         assert_eq!(draft.members.len(), MAX_MEMBERS);
         assert!(draft.message.contains("70 namespaces"), "{}", draft.message);
     }

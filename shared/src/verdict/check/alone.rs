@@ -30,7 +30,7 @@ pub fn alone(
     let (platforms, seen) = (settings.platforms(), derive::seen(object, kind, data));
     let mut findings = Vec::new();
     for rule in catalogue::ALL.iter().filter(|rule| looks(rule)) {
-        let Some(each) = rule.state.per_object else { continue };
+        let Some(each) = rule.state().per_object else { continue };
         let mut notes = Notes::default();
         each(&seen, &mut notes);
         findings.extend(merge(rule, lightest(rule, &platforms), notes.drafts));

@@ -160,7 +160,7 @@ impl Check<'_> {
         let unwritten = self.unwritten(rule);
         may_void |= unwritten.is_some();
         open.extend(unwritten);
-        if let Some(whole) = rule.state.per_cluster {
+        if let Some(whole) = rule.state().per_cluster {
             match whole(&self.inventory, &self.context(rule, platform)) {
                 Verdict::Found(found) => drafts.extend(found),
                 Verdict::FoundPartly(found, why) => {
@@ -178,7 +178,7 @@ impl Check<'_> {
                 }
                 Verdict::NotObservable(_) => {}
             }
-        } else if rule.state.per_object.is_none() {
+        } else if rule.state().per_object.is_none() {
             let why = "leaves no trace in a state; the guard and the dry run judge the change";
             return answer(RuleResult::NotObservable, why.to_owned(), Vec::new(), false);
         }

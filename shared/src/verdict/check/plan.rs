@@ -70,7 +70,7 @@ impl Check<'_> {
         let mut gaps = Vec::new();
         for key in keys {
             let why = match self.inventory.reads.get(&key) {
-                None | Some(ReadState::NotRecorded) if is_of_records(rule, key.kind) => None,
+                None | Some(ReadState::NotRecorded) if may_be_unrecorded(rule, key.kind) => None,
                 Some(state) => state.gap(&key),
                 None => Some(format!("{key} was not read")),
             };
@@ -97,6 +97,11 @@ impl Check<'_> {
             if matches!(read.scope, Scope::Cluster | Scope::IfRead) {
                 continue;
             }
+            if read.scope == Scope::BesideGuard {
+                let guarded = listed && exists(own::NAMESPACE);
+                keys.extend(guarded.then_some(ReadKey { kind: read.kind, namespace: None }));
+                continue;
+            }
             let names = system().filter(|name| covers(read, name, self.data));
             keys.extend(names.map(|name| ReadKey { kind: read.kind, namespace: Some(name.to_owned()) }));
         }
@@ -112,7 +117,7 @@ impl Check<'_> {
 /// Whether a rule that reads a list looks at its objects in a namespace.
 pub(super) fn covers(read: &Read, namespace: &str, data: &Data) -> bool {
     match read.scope {
-        Scope::Cluster | Scope::IfRead => true,
+        Scope::BesideGuard | Scope::Cluster | Scope::IfRead => true,
         Scope::AddOnNamespaces => data.namespaces.is_add_on(namespace),
         Scope::ArcNamespaces => data.namespaces.is_arc(namespace),
         Scope::ComponentNamespaces => holds_components(data, read.kind, namespace),
@@ -123,11 +128,11 @@ pub(super) fn covers(read: &Read, namespace: &str, data: &Data) -> bool {
     }
 }
 
-/// Whether a rule reads a kind only for the records that Kubernetes keeps beside components, which snapshots of 0.1.0
-/// lack.
-fn is_of_records(rule: &Rule, kind: &Kind) -> bool {
+/// Whether a rule reads a kind only for the records that Kubernetes keeps beside components, or for the guard's policies:
+/// older snapshots lack them.
+fn may_be_unrecorded(rule: &Rule, kind: &Kind) -> bool {
     let mut reads = rule.reads.iter().filter(|read| read.kind == kind).peekable();
-    reads.peek().is_some() && reads.all(|read| read.scope == Scope::ComponentRecords)
+    reads.peek().is_some() && reads.all(|read| matches!(read.scope, Scope::BesideGuard | Scope::ComponentRecords))
 }
 
 /// Whether the catalogue has components of a kind in a namespace.

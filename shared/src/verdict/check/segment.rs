@@ -11,7 +11,7 @@ use crate::k8s::kinds::Kind;
 use crate::k8s::object::Object;
 use crate::k8s::read::json::{self, ListPage, ReadError};
 use crate::rules::derive;
-use crate::rules::rule::Rule;
+use crate::rules::rule::{Rule, Seen};
 
 /// A list being read. Pages of several lists can be read at the same time; the segment of a list that starts over is
 /// dropped.
@@ -20,6 +20,8 @@ pub struct Segment<'d> {
     key: ReadKey,
     data: &'d Data,
     rules: Vec<&'static Rule>,
+    /// Their judgements of single objects, in the same order.
+    judges: Vec<fn(&Seen<'_, '_>, &mut Notes)>,
     notes: Vec<Notes>,
     facts: Facts,
     recorder: Option<Recorder>,
@@ -32,18 +34,14 @@ pub struct Segment<'d> {
 impl<'d> Check<'d> {
     /// Begins a list.
     pub fn segment(&self, key: &ReadKey) -> Segment<'d> {
-        let rules: Vec<_> = self
-            .params
-            .rules
-            .iter()
-            .copied()
-            .filter(|rule| rule.state.per_object.is_some() && self.wants(rule, key))
-            .collect();
+        let wanted = self.params.rules.iter().copied().filter(|rule| self.wants(rule, key));
+        let (rules, judges): (Vec<_>, Vec<_>) =
+            wanted.filter_map(|rule| Some((rule, rule.state().per_object?))).unzip();
         let notes = rules.iter().map(|_| Notes::default()).collect();
         let recorder = (self.params.record || self.params.baseline.is_some()).then(Recorder::default);
         let (key, facts) = (key.clone(), Facts::default());
         let written = (!self.params.as_written).then(Written::default);
-        Segment { key, data: self.data, rules, notes, facts, recorder, objects: 0, unjudged: None, written }
+        Segment { key, data: self.data, rules, judges, notes, facts, recorder, objects: 0, unjudged: None, written }
     }
 
     /// Adds a list that was read to its end.
@@ -120,12 +118,10 @@ impl Segment<'_> {
         let seen = derive::seen(object, kind, self.data);
         let mut found: Vec<Notes> = self.rules.iter().map(|_| Notes::default()).collect();
         let mut asked: Vec<&'static Rule> = Vec::new();
-        for (rule, notes) in self.rules.iter().zip(&mut found) {
-            if let Some(each) = rule.state.per_object {
-                object.forget_asking();
-                each(&seen, notes);
-                asked.extend(object.was_asked_for_managed().then_some(*rule));
-            }
+        for ((rule, judge), notes) in self.rules.iter().zip(&self.judges).zip(&mut found) {
+            object.forget_asking();
+            judge(&seen, notes);
+            asked.extend(object.was_asked_for_managed().then_some(*rule));
         }
         let mut facts = Facts::default();
         facts.add(object, kind, self.data);

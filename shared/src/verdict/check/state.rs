@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 
 use super::written::Unwritten;
 use super::{namespace_manifest, node_manifest};
+use crate::data::tables;
 use crate::data::versions::Table;
 use crate::data::{Data, Platform};
 use crate::facts::answers::{Answers, Attestation};
@@ -117,7 +118,7 @@ pub struct Check<'d> {
 impl<'d> Check<'d> {
     /// Begins a check.
     pub fn new(data: &'d Data, params: Params) -> Self {
-        let mut tables = data.versions.clone();
+        let mut tables = tables::versions().clone();
         for newer in &params.versions {
             tables.retain(|table| table.platform != newer.platform);
             tables.push(newer.clone());
@@ -216,7 +217,7 @@ impl<'d> Check<'d> {
         let seen = derive::seen(object, change.kind, self.data);
         let noted = self.params.rules.iter().filter_map(|rule| {
             let across = || rule.manifests.across().map(|across| across.note);
-            let note = if rule.manifests.as_state() { rule.state.per_object } else { across() };
+            let note = if rule.manifests.as_state() { rule.state().per_object } else { across() };
             let mut notes = Notes::default();
             note?(&seen, &mut notes);
             Some((rule.code, notes))
@@ -249,7 +250,7 @@ impl<'d> Check<'d> {
         if let Some(platform) = self.params.platform {
             return (vec![platform], vec!["given with --platform".to_owned()]);
         }
-        let release = self.params.release.as_deref().and_then(|release| self.data.lifecycle.host(release));
+        let release = self.params.release.as_deref().and_then(|release| tables::lifecycle().host(release));
         if let Some(host) = release {
             let evidence =
                 format!("{}, given with --platform-release, is a release of {}", host.title, host.platform.as_str());

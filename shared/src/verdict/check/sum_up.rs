@@ -37,7 +37,7 @@ impl Check<'_> {
         };
         let mut clocks = Vec::new();
         for rule in &self.params.rules {
-            let Some(of_rule) = rule.state.deadlines else { continue };
+            let Some(of_rule) = rule.state().deadlines else { continue };
             let mut dues: BTreeMap<Due, Vec<Platform>> = BTreeMap::new();
             for platform in candidates.iter().filter(|platform| rule.platforms.contains(platform)) {
                 for due in of_rule(&self.inventory, &self.context(rule, *platform)) {

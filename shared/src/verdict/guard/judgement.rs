@@ -1,7 +1,7 @@
 //! The judgement of a change, which the guard answers and a dry run shows.
 
 use crate::facts::actor::Actor;
-use crate::finding::{Basis, Finding};
+use crate::finding::{Basis, Clause, Code, Finding};
 use crate::rules::rule::Mode;
 use crate::text;
 use crate::verdict::review::NotEvaluated;
@@ -59,18 +59,23 @@ impl Judged {
     /// without control characters. The message is cut first, code and basis never.
     pub fn line(&self, max: usize) -> String {
         let finding = &self.finding;
-        let word = finding.basis.word();
-        let source = match (finding.basis, finding.clauses.first()) {
-            (Basis::Explicit, Some(clause)) => format!("{word} {clause}"),
-            (Basis::Derived, Some(clause)) => format!("{word} of {clause}"),
-            // Where another page says it, or only experience, no clause is the source.
-            (Basis::Documented(_) | Basis::Operational, _) | (_, None) => word.to_owned(),
-        };
-        let head = format!("{} ({source}): ", finding.code);
+        let head = head(finding.code, finding.basis, finding.clauses);
         let tail = format!(" - {}", self.instead);
         let room = max.saturating_sub(head.len() + tail.len());
         format!("{head}{}{tail}", text::line(&finding.message, room))
     }
+}
+
+/// The first words of a denial or a warning: code, and basis with the clause.
+pub(super) fn head(code: Code, basis: Basis, clauses: &[Clause]) -> String {
+    let word = basis.word();
+    let source = match (basis, clauses.first()) {
+        (Basis::Explicit, Some(clause)) => format!("{word} {clause}"),
+        (Basis::Derived, Some(clause)) => format!("{word} of {clause}"),
+        // Where another page says it, or only experience, no clause is the source.
+        (Basis::Documented(_) | Basis::Operational, _) | (_, None) => word.to_owned(),
+    };
+    format!("{code} ({source}): ")
 }
 
 /// The judgement of a change.

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::command::{Command, Shell};
 use crate::data::known_issues::KnownIssue;
+use crate::data::tables;
 use crate::data::{Document, Platform, embedded};
 use crate::finding::{Basis, Clause, Code, Condition, Consequence, Evidence, Expected, Finding, ObjectRef, WaiverNote};
 use crate::people::questions::{AnswerNote, Question};
@@ -130,7 +131,7 @@ fn issues(code: Code, platforms: &[Platform]) -> Vec<IssueV1> {
         let there = issue.platforms.is_empty() || issue.platforms.iter().any(|own| platforms.contains(own));
         there && issue.rules.iter().any(|rule| code == *rule)
     };
-    let told = embedded().known_issues.iter().filter(own).flat_map(|known| {
+    let told = tables::known_issues().iter().filter(own).flat_map(|known| {
         known.issues.iter().map(|issue| IssueV1 {
             name: issue.to_string(),
             title: known.title.clone(),
