@@ -70,10 +70,15 @@ fn slow_headers_and_bodies_hold_up_no_review() {
     };
     let site = Site::under("200 headers and 200 bodies that come byte by byte", attack, 400);
     site.withstands();
-    let timeouts = site.guard.sum("aksarc_requests_refused_total", &["timeout"]).unwrap();
-    let evicted = site.guard.metric("aksarc_connections_evicted_total").unwrap();
-    eprintln!("{timeouts} bodies given up, {evicted} connections evicted");
-    assert!(timeouts + evicted >= 200.0, "{timeouts} {evicted}");
+    // In the end each is given up or makes room.
+    let figures = wait::until("the ends of slow connections", LIMIT, || {
+        let bodies = site.guard.sum("aksarc_requests_refused_total", &["timeout"]).unwrap();
+        let headers = site.guard.metric("aksarc_header_timeouts_total").unwrap();
+        let evicted = site.guard.metric("aksarc_connections_evicted_total").unwrap();
+        let figures = format!("{bodies} bodies and {headers} headers given up, {evicted} connections evicted");
+        if bodies + headers + evicted >= 400.0 { Ok(figures) } else { Err(figures) }
+    });
+    eprintln!("{}", figures.unwrap());
 }
 
 #[test]
