@@ -311,7 +311,8 @@ fn the_platform_works_under_enforce_and_everything_works_without_the_guard() {
     cluster.kubectl(&Identity::Person, drain).unwrap().succeeded().unwrap();
     cluster.kubectl(&Identity::Person, ["delete", "namespace", "shop", "--timeout=60s"]).unwrap().succeeded().unwrap();
 
-    let denials: Vec<String> = guard.log().lines().filter(|line| line.contains("deny")).map(str::to_owned).collect();
+    let denials: Vec<String> =
+        guard.log().lines().filter(|line| line.contains(r#"decision="deny""#)).map(str::to_owned).collect();
     assert_eq!(denials, Vec::<String>::new(), "nothing was to be denied here, least of all to the platform");
     for event in cluster.audit_events().unwrap() {
         assert!(!event.response_status.message.contains("guard.aksarc.dev"), "{event:?}");

@@ -7,64 +7,11 @@ use std::fs;
 
 use aksarc_shared::facts::digest::digest;
 use aksarc_shared::verdict::guard::Settings;
-use aksarc_tests::chart::{self, KUBERNETES, helm, objects, render};
+use aksarc_tests::chart::{self, KUBERNETES, helm, objects, option_sets, render};
 use aksarc_tests::root;
 use aksarc_webhook::config;
 use aksarc_webhook::manifest::{self, ManifestConfig, ManifestOptions, protection};
 use serde_json::{Value, json};
-
-/// Values that differ from the defaults, each with a name.
-fn option_sets() -> Vec<(&'static str, String)> {
-    let on = ["serviceMonitor", "prometheusRule", "dashboard", "flowSchema", "networkPolicy", "protection", "hooks"];
-    let all = |word: &str| on.map(|name| format!("{name}: {word}\n")).concat();
-    let cert_manager = "certificates: {mode: cert-manager, certManager: {issuer: {name: ours}}}\n";
-    let example = fs::read_to_string(root().join("deploy/guard-config.example.yaml")).unwrap();
-    let example: Value = serde_saphyr::from_str(&example).unwrap();
-    let text = |value: Value| value.to_string();
-    vec![
-        ("default", String::new()),
-        ("all on", all("\"on\"")),
-        ("all off", all("off")),
-        ("cert-manager", cert_manager.to_owned()),
-        ("provided", text(json!({"certificates": {"mode": "provided", "authority": "PEM"}}))),
-        ("nodes' network", "hostNetwork: true\nreplicas: 3\n".to_owned()),
-        ("example", text(json!({"config": example}))),
-        (
-            "rules",
-            text(json!({"config": {"mode": "warn", "rules": {"AA406": "warn", "managed-component-changed": "off"}}})),
-        ),
-        (
-            "people",
-            text(json!({"config": {"actors": {
-            "people": {"users": ["a\"b", "c<d"], "groups": ["contoso:ops"], "credentialIds": ["X509SHA256=0"]},
-            "platform": {"users": ["system:serviceaccount:a:b"], "groups": ["g"], "credentialIds": ["X509SHA256=1"]}}}})),
-        ),
-        (
-            "components",
-            text(json!({"config": {"components": [
-            {"name": "vault", "kinds": ["Deployment"], "namespaces": ["vault", "vault-two"]},
-            {"name": "odd", "kinds": ["NoSuchKind"], "namespaces": ["odd"]}]}})),
-        ),
-        (
-            "places",
-            text(json!({
-            "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution":
-                {"nodeSelectorTerms": [{"matchExpressions": [{"key": "a", "operator": "Exists"}]}]}}},
-            "tolerations": [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists", "effect": "NoSchedule"}],
-            "nodeSelector": {"pool": "infra"}, "priorityClassName": "ours", "labels": {"team": "edge"},
-            "annotations": {"owner": "edge"}, "podLabels": {"a": "b"}, "podAnnotations": {"c": "d"},
-            "ports": {"review": 10250}, "podCidrs": ["10.244.0.0/16", "fd00:10:244::/56"], "logLevel": "debug",
-            "resources": {"limits": {"memory": "256Mi"}, "requests": {"cpu": 1}},
-            "crds": {"keep": false}})),
-        ),
-        (
-            "images",
-            text(json!({"image": {"digest": format!("sha256:{}", "0".repeat(64))},
-            "imagePullSecrets": ["one"], "global": {"imageRegistry": "registry.example:5000", "imagePullSecrets": ["two"],
-            "of-a-parent": true}})),
-        ),
-    ]
-}
 
 #[test]
 fn helm_finds_nothing_wrong_with_the_chart() {
@@ -80,7 +27,7 @@ fn helm_finds_nothing_wrong_with_the_chart() {
 
 #[test]
 fn every_set_of_options_renders_twice_the_same_without_a_secret_or_a_webhook_that_fails_closed() {
-    for (name, values) in option_sets() {
+    for (name, values) in option_sets().unwrap() {
         for kubernetes in [KUBERNETES, "1.30.0-gke.1", "1.36.1"] {
             let text = render(&values, kubernetes, &[]).unwrap();
             let text = text.succeeded().unwrap_or_else(|error| panic!("{name}: {error:#}"));
@@ -145,7 +92,7 @@ fn every_object_has_the_labels(name: &str, objects: &[Value]) {
 
 #[test]
 fn the_chart_is_the_manifest_for_every_configuration() {
-    for (name, values) in option_sets() {
+    for (name, values) in option_sets().unwrap() {
         let values: Value = serde_saphyr::from_str(if values.is_empty() { "{}" } else { &values }).unwrap();
         let Some(given) = values.get("config").or((name == "default").then_some(&Value::Null)) else { continue };
         let mut whole = json!({"apiVersion": "aksarc.dev/v1alpha1", "kind": "GuardConfig"});

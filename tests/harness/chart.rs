@@ -1,5 +1,9 @@
 //! The guard's Helm chart, rendered by the real Helm without a cluster.
 
+mod options;
+pub mod release;
+
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -10,6 +14,8 @@ use serde_json::Value;
 use crate::binaries::Tool;
 use crate::kubectl::Finished;
 use crate::root;
+
+pub use options::option_sets;
 
 /// The chart in the checkout.
 pub fn path() -> PathBuf {
@@ -43,6 +49,18 @@ pub fn render(values: &str, kubernetes: &str, further: &[&str]) -> anyhow::Resul
 pub fn install() -> anyhow::Result<String> {
     let text = render("", KUBERNETES, &["--no-hooks"])?;
     Ok(format!("{NOTE}{}", text.succeeded()?))
+}
+
+/// The commands in the chart's README below the heading `## <heading>`.
+///
+/// # Errors
+/// There is no such heading, or no commands below it.
+pub fn commands(heading: &str) -> anyhow::Result<Vec<String>> {
+    let text = fs::read_to_string(path().join("README.md"))?;
+    let (_, rest) = text.split_once(&format!("\n## {heading}\n")).with_context(|| format!("no heading {heading:?}"))?;
+    let (_, rest) = rest.split_once("```console\n").context("no commands")?;
+    let block = rest.split("```").next().unwrap_or_default();
+    Ok(block.lines().map(str::to_owned).collect())
 }
 
 /// The objects of a rendered text.

@@ -32,7 +32,7 @@ impl fmt::Display for Right {
 pub struct RightRow {
     /// The right, as it is printed.
     pub right: String,
-    /// The series that grows without it, as Prometheus prints its name and labels; empty where none does.
+    /// The series that grows without it, as Prometheus prints its name and labels.
     pub series: String,
     /// A part of the line that the guard logs without it.
     pub line: String,
@@ -97,7 +97,7 @@ pub fn table() -> anyhow::Result<Vec<RightRow>> {
     let row = |line: &str| {
         let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
         let [right, _, series, line] = cells.as_slice() else { anyhow::bail!("no row of four: {line}") };
-        let plain = |cell: &str| cell.trim_matches(['`', '-']).to_owned();
+        let plain = |cell: &str| cell.trim_matches('`').to_owned();
         Ok(RightRow { right: plain(right), series: plain(series), line: plain(line) })
     };
     rows.map(row).collect()

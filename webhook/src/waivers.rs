@@ -77,7 +77,7 @@ pub(crate) async fn run(options: WaiverReadOptions, guards: Arc<Guards>, counter
             );
         }
         if matches!(outcome, WaiverReadOutcome::Read) {
-            match status::write(&api, &stored, &kept.0.ignored()).await {
+            match status::write(&api, &counters.statuses, &stored, &kept.0.ignored()).await {
                 Ok(()) => {
                     unwritten.ends();
                 }
@@ -181,10 +181,11 @@ impl From<ApiError> for WaiverReadError {
     }
 }
 
-/// Counters of readings.
+/// Counters of readings, and of the writes that follow.
 #[derive(Debug)]
 pub(crate) struct WaiverReadCounters {
     reads: OutcomeCounters,
+    statuses: OutcomeCounters,
     last_read: Gauge,
 }
 
@@ -196,6 +197,12 @@ impl WaiverReadCounters {
                 "cluster_waiver_reads",
                 "Attempts to read the waivers that the cluster keeps, by outcome",
                 &WaiverReadOutcome::WORDS,
+            ),
+            statuses: OutcomeCounters::register(
+                metrics,
+                "cluster_waiver_status_writes",
+                "Attempts to write the status of a waiver that the cluster keeps, by outcome",
+                &status::WORDS,
             ),
             last_read: metrics.gauge(
                 "cluster_waivers_last_read_timestamp_seconds",

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::api::{Api, ApiAnswer, ApiError};
+use crate::metrics::OutcomeCounters;
 
 /// A `SupportWaiver` object as far as its status goes.
 #[derive(Debug, Deserialize)]
@@ -72,9 +73,13 @@ impl StoredWaiver {
     }
 }
 
-/// Writes each status that differs from the one that is due. The first trouble ends it until the next reading.
+/// The words for the outcomes of a write in metrics.
+pub(super) const WORDS: [&str; 4] = ["written", "stale", "forbidden", "failed"];
+
+/// Writes each status that differs from the one that is due. The first failure ends it until the next reading.
 pub(super) async fn write(
     api: &Api,
+    writes: &OutcomeCounters,
     stored: &[StoredWaiver],
     ignored: &BTreeMap<String, String>,
 ) -> Result<(), String> {
@@ -86,19 +91,25 @@ pub(super) async fn write(
             {"op": "add", "path": "/status", "value": due},
         ]);
         let path = format!("{}/{}/status", SUPPORT_WAIVER.list_path(None), escaped(&own.metadata.name));
-        trouble(api.json_patch(&path, &operations).await)?;
+        let (word, ended) = outcome(api.json_patch(&path, &operations).await);
+        writes.count(word);
+        ended?;
     }
     Ok(())
 }
 
-/// The trouble of a write, for people. An object that changed or went meanwhile is none, nor is a definition from before
-/// there was a status.
-fn trouble(answer: Result<ApiAnswer, ApiError>) -> Result<(), String> {
-    let answer = answer.map_err(|error| error.to_string())?;
+/// The word for the outcome of a write, and why it failed. An object that changed or went meanwhile is no failure, nor is a
+/// definition from before there was a status.
+fn outcome(answer: Result<ApiAnswer, ApiError>) -> (&'static str, Result<(), String>) {
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error) => return ("failed", Err(error.to_string())),
+    };
     match answer.status {
-        status if status.is_success() => Ok(()),
-        StatusCode::CONFLICT | StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY => Ok(()),
-        _ => Err(answer.refusal()),
+        status if status.is_success() => ("written", Ok(())),
+        StatusCode::CONFLICT | StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY => ("stale", Ok(())),
+        StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED => ("forbidden", Err(answer.refusal())),
+        _ => ("failed", Err(answer.refusal())),
     }
 }
 
