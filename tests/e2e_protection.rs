@@ -6,9 +6,11 @@
 use std::fs;
 use std::time::Duration;
 
-use aksarc_shared::data;
+use aksarc_shared::data::{self, own};
+use aksarc_shared::facts::digest;
 use aksarc_shared::k8s::read::yaml;
 use aksarc_shared::verdict::guard::{Guard as Engine, Settings};
+use aksarc_tests::chart;
 use aksarc_tests::protection::{await_in_force, refused};
 use aksarc_tests::readme::{self, Desk};
 use aksarc_tests::{Answer, AuditEvent, ControlPlane, Finished, Http, Identity, Kubernetes, PatchKind, wait};
@@ -63,6 +65,21 @@ fn no_shipped_policy_has_an_expression_that_the_api_server_warns_of() {
         }
     }
     assert_eq!(checked, 9);
+}
+
+#[test]
+fn policies_of_a_chart_with_identities_of_its_own_carry_the_digest_of_what_is_installed() {
+    let values =
+        r#"{"config": {"actors": {"platform": {"users": ["contoso:deployer"], "credentialIds": ["X509SHA256=00"]}}}}"#;
+    let rendered = chart::render(values, chart::KUBERNETES, &[]).unwrap();
+    let objects = chart::objects(rendered.succeeded().unwrap()).unwrap();
+    let policies = objects.iter().filter(|one| one["kind"] == "ValidatingAdmissionPolicy");
+    let policies: Vec<&Value> = policies.collect();
+    assert_eq!(policies.len(), own::PROTECTION.len());
+    assert!(policies.iter().any(|policy| policy["spec"].to_string().contains("contoso:deployer")));
+    for policy in policies {
+        assert_eq!(policy["metadata"]["annotations"][own::GENERATED], digest::of_policy(&policy["spec"]), "{policy}");
+    }
 }
 
 /// The requests that are refused without effect while the object is closed.

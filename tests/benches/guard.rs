@@ -35,6 +35,7 @@ use std::time::Duration;
 use aksarc_shared::rules::catalogue;
 use aksarc_shared::rules::rule::Mode;
 use aksarc_tests::figures::{self, median};
+use aksarc_tests::product;
 use anyhow::ensure;
 use guard::client::{Clients, NAME};
 use guard::review::{Edit, review};
@@ -73,6 +74,8 @@ const CASES: [Case; 6] = [
     Case { name: "1 MB", edit: Edit::Lawful, bytes: 1 << 20, connections: 1, reviews: 10, most: None },
 ];
 
+/// The guard's program, as it is shipped. Nearly all of the idle memory is the program itself.
+const MOST_PROGRAM: u64 = 9_000_000;
 /// Resident memory before any review, and after all of them.
 const MOST_IDLE: u64 = 10 << 20;
 const MOST_AFTER: u64 = 20 << 20;
@@ -123,6 +126,9 @@ async fn measure(reviews: usize) -> anyhow::Result<Value> {
     let mut out = io::stdout();
     writeln!(out, "resident memory of the guard: {} idle, {} after {reviews} further reviews", mib(idle), mib(after))?;
     limits.hold("idle memory", idle <= MOST_IDLE);
+    let program = fs::metadata(product::webhook()?)?.len();
+    writeln!(out, "program of the guard: {program} bytes")?;
+    limits.hold("the program", program <= MOST_PROGRAM);
     limits.hold("memory after all reviews", after <= MOST_AFTER);
 
     let worst = worst::of_each(&WORST)?;
@@ -143,7 +149,7 @@ async fn measure(reviews: usize) -> anyhow::Result<Value> {
     )?;
     limits.hold("a patch", patches.guard - patches.bare <= MOST_WAIT);
     Ok(json!({
-        "reviews": rows, "idleBytes": idle, "afterBytes": after, "reviewsForMemory": reviews, "dearest": worst,
+        "reviews": rows, "programBytes": program, "idleBytes": idle, "afterBytes": after, "reviewsForMemory": reviews, "dearest": worst,
         "patchMilliseconds": {"nobody": patches.none, "bare": patches.bare, "guard": patches.guard},
         "past": limits.past,
     }))

@@ -4,6 +4,7 @@
 //! cargo xtask generate [--check]     # renews every generated file; --check only says which are stale
 //! cargo xtask rule AANNN             # the files that a rule needs, and which of them are missing
 //! cargo xtask house [--root DIR]     # rooms, arrows, circles, names that stand for several types
+//! cargo xtask image [--arch ARCH] --output DIR    # the image as an OCI layout; of amd64 and arm64 if not given
 //! ```
 
 use std::env;
@@ -12,6 +13,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use aksarc_tests::house::House;
+use aksarc_tests::image::{self, Architecture};
 use aksarc_tests::{generated, root, rule_files};
 use anyhow::{Context, bail};
 
@@ -24,7 +26,14 @@ fn main() -> anyhow::Result<ExitCode> {
         ["rule", code] => rule(code),
         ["house"] => house(&root()),
         ["house", "--root", folder] => house(Path::new(folder)),
-        _ => bail!("usage: cargo xtask generate [--check] | rule AANNN | house [--root DIR]"),
+        ["image", "--output", output] => image(&Architecture::ALL, Path::new(output)),
+        ["image", "--arch", name, "--output", output] => {
+            let known = Architecture::of_name(name);
+            image(&[known.with_context(|| format!("no image for {name}: amd64 and arm64"))?], Path::new(output))
+        }
+        _ => bail!(
+            "usage: cargo xtask generate [--check] | rule AANNN | house [--root DIR] | image [--arch ARCH] --output DIR"
+        ),
     }
 }
 
@@ -55,6 +64,18 @@ fn rule(code: &str) -> anyhow::Result<ExitCode> {
     for line in rule_files::checklist(&root(), code)? {
         writeln!(io::stdout(), "{line}")?;
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn image(architectures: &[Architecture], output: &Path) -> anyhow::Result<ExitCode> {
+    let built = architectures.iter().map(|&architecture| {
+        Ok((architecture, image::static_program(architecture, &root(), &image::target(architecture))?))
+    });
+    let image = image::write(output, &built.collect::<anyhow::Result<Vec<_>>>()?, image::created()?)?;
+    for (architecture, size) in image.sizes {
+        writeln!(io::stdout(), "linux/{architecture}: {size} bytes to pull")?;
+    }
+    writeln!(io::stdout(), "{}", image.digest)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -31,6 +31,7 @@ pub mod generated;
 pub mod guard;
 pub mod house;
 mod identity;
+pub mod image;
 mod kubectl;
 pub mod kubelet;
 pub mod load;

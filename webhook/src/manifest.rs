@@ -31,7 +31,7 @@ use base64::engine::general_purpose::STANDARD;
 use conditions::{MatchCondition, node_status_with_a_change, not_the_platform, power_over_nodes, protected_namespace};
 use namespaces::protected;
 use serde::Serialize;
-use template::{fill, indent, name, quoted};
+use template::{fill, indent, multiline, name, quoted};
 
 use aksarc_shared::data::own::{CERTIFICATES, OPEN};
 pub use aksarc_shared::data::own::{CONFIGURATION, NAMESPACE, SERVICE};
@@ -81,7 +81,7 @@ pub fn render(options: &ManifestOptions) -> String {
 }
 
 fn configmap(config: &ManifestConfig) -> String {
-    let values = [("namespace", NAMESPACE), ("config", &indent(&config.text, 4))];
+    let values = [("namespace", NAMESPACE), ("config", &multiline(&config.text, 4))];
     fill(include_str!("../manifest/configmap.yaml"), &values)
 }
 

@@ -21,6 +21,21 @@ pub(super) fn indent(text: &str, by: usize) -> String {
     out
 }
 
+/// A text as the value of a YAML key: a block, which people can read, where YAML gives it back line by line; quoted elsewhere,
+/// as with the line breaks of other systems or with spaces at its beginning.
+pub(super) fn multiline(text: &str, by: usize) -> String {
+    let is_kept = |line: &str| {
+        !line.chars().any(|letter| (letter.is_control() && letter != '\t') || BREAKS.contains(&letter))
+            && (line.is_empty() || !line.trim().is_empty())
+    };
+    let begins = text.lines().next().is_some_and(|line| line.starts_with(|first: char| !first.is_whitespace()));
+    if begins && text.lines().all(is_kept) && !text.ends_with("\n\n") {
+        format!("|\n{}", indent(text, by))
+    } else {
+        format!("{}\n", quoted(text))
+    }
+}
+
 /// A string literal for CEL and for YAML. Both read JSON's escapes, and neither reads Rust's.
 pub(super) fn quoted(text: &str) -> String {
     let json = Value::from(text).to_string();
@@ -60,6 +75,27 @@ const WORDS: [&str; 10] = ["false", "n", "no", "null", "off", "on", "true", "y",
 mod tests {
     use super::*;
     use aksarc_shared::k8s::read::yaml;
+
+    #[test]
+    fn a_text_of_several_lines_reads_as_it_is_written() {
+        for text in [
+            "a: 1\nb: |\n  c\n\n  d\n",
+            "a: 1\rb: 2\n",
+            "  a: 1\n  b: 2\n",
+            "\na: 1\n",
+            "a: |\n  b\n    \n",
+            "a: |+\n  b\n\n\n",
+            "a: next line\u{85}b: 1\n",
+            "a: \"---\"\n---\n",
+            "{\"a\": [1,\n2]}\n",
+        ] {
+            let literal = format!("data:\n  key: {}---\n", multiline(text, 4));
+            let read = yaml::documents(&literal).unwrap();
+            assert_eq!(read[0]["data"]["key"], text, "{literal}");
+        }
+        let people_read = multiline("a: 1\nb: 2", 2);
+        assert_eq!(people_read, "|\n  a: 1\n  b: 2\n");
+    }
 
     #[test]
     fn a_literal_reads_as_its_text_in_yaml_and_in_json() {

@@ -1,0 +1,226 @@
+//! The image, built without a container engine: what is in it, that it is the same wherever it is built, and that the guard
+//! runs in a root that has nothing else, for amd64, and for arm64 under qemu.
+//!
+//! To change the root of a process takes root, which `.ci/long` has to run as.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use aksarc_shared::text;
+use aksarc_tests::image::{self, Architecture, OWNER, PROGRAM};
+use aksarc_tests::replicas::Replicas;
+use aksarc_tests::{ControlPlane, Finished, Identity, Kubernetes, root, wait};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+#[test]
+fn the_image_has_the_guard_and_nothing_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let layout = directory.path().join("layout");
+    let image = built(&layout);
+    for (architecture, size) in &image.sizes {
+        println!("linux/{architecture}: {size} bytes to pull");
+        assert!(*size <= LIMIT_OF_SIZE, "{architecture}: {size}");
+    }
+    let again = built(&directory.path().join("again"));
+    assert_eq!(image.digest, again.digest);
+
+    let index = blob(&layout, &image.digest);
+    let platforms: Vec<&Value> = index["manifests"].as_array().unwrap().iter().map(|one| &one["platform"]).collect();
+    assert_eq!(
+        json!(platforms),
+        json!([{"os": "linux", "architecture": "amd64"}, {"os": "linux", "architecture": "arm64"}])
+    );
+    for architecture in Architecture::ALL {
+        let rootfs = directory.path().join(architecture.to_string());
+        let config = unpack(&layout, &image.digest, architecture, &rootfs);
+        assert_eq!(config["config"]["User"], format!("{OWNER}:{OWNER}"));
+        assert_eq!(config["config"]["Entrypoint"], json!(["/aksarc-webhook"]));
+        assert_eq!(config["config"]["Labels"]["org.opencontainers.image.licenses"], "Apache-2.0");
+        let names: Vec<String> = fs::read_dir(&rootfs).unwrap().map(|entry| name(&entry.unwrap())).collect();
+        assert_eq!(names, [PROGRAM]);
+        let bytes = fs::read(rootfs.join(PROGRAM)).unwrap();
+        // A program that needs a loader names it.
+        assert!(!contains(&bytes, b"/ld-musl") && !contains(&bytes, b"/ld-linux"), "it is not static");
+        let source = root().canonicalize().unwrap();
+        assert!(!contains(&bytes, source.to_str().unwrap().as_bytes()), "it names {}", source.display());
+    }
+}
+
+/// The same commit in another directory.
+#[test]
+fn the_image_is_the_same_wherever_it_is_built() {
+    let directory = tempfile::tempdir().unwrap();
+    let elsewhere = directory.path().join("a clone of another name");
+    let mut git = Command::new("git");
+    git.args(["ls-files", "-z"]).current_dir(root());
+    let files = Finished::run(&mut git, None).unwrap();
+    for file in files.succeeded().unwrap().split_terminator('\0').map(Path::new) {
+        let copy = elsewhere.join(file);
+        fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        fs::copy(root().join(file), copy).unwrap();
+    }
+    let program = |source: &Path, target: &Path| {
+        fs::read(image::static_program(Architecture::Amd64, source, target).unwrap()).unwrap()
+    };
+    let here = program(&root(), &image::target(Architecture::Amd64));
+    assert!(here == program(&elsewhere, &directory.path().join("target")));
+}
+
+#[test]
+fn the_guard_for_amd64_runs_in_an_empty_root() {
+    runs(Architecture::Amd64, &[]);
+}
+
+/// Under qemu, which is the one file that is put beside it.
+#[test]
+fn the_guard_for_arm64_runs_in_an_empty_root() {
+    runs(Architecture::Arm64, &["/qemu-aarch64-static"]);
+}
+
+/// Runs the guard's commands, and lets it serve as in a pod of a cluster.
+fn runs(architecture: Architecture, emulator: &[&str]) {
+    let directory = tempfile::tempdir().unwrap();
+    let layout = directory.path().join("layout");
+    let image = built(&layout);
+    let rootfs = directory.path().join("root");
+    unpack(&layout, &image.digest, architecture, &rootfs);
+    // Its parent lets nobody else in.
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    for file in emulator {
+        fs::copy(Path::new("/usr/bin").join(file.trim_start_matches('/')), rootfs.join(file.trim_start_matches('/')))
+            .unwrap();
+    }
+    let inside = || {
+        let mut command = Command::new("chroot");
+        command.arg(format!("--userspec={OWNER}:{OWNER}")).arg(&rootfs).args(emulator).arg(format!("/{PROGRAM}"));
+        command.env_clear();
+        command
+    };
+    let told = Finished::run(inside().arg("--version"), None).unwrap();
+    assert_eq!(told.succeeded().unwrap().trim(), format!("{PROGRAM} {}", env!("CARGO_PKG_VERSION")));
+    let config = r#"{"apiVersion": "aksarc.dev/v1alpha1", "kind": "GuardConfig", "mode": "warn"}"#;
+    let checked = Finished::run(inside().args(["check-config", "-"]), Some(config)).unwrap();
+    assert!(checked.succeeded().unwrap().contains("the configuration can be used"), "{checked:?}");
+    let refused = Finished::run(inside().args(["check-config", "-"]), Some("mode: panic")).unwrap();
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+
+    serves(&rootfs, inside());
+}
+
+/// The guard is ready when it has read its configuration and made its certificate, with the service account that a kubelet
+/// mounts.
+fn serves(rootfs: &Path, mut guard: Command) {
+    let cluster = ControlPlane::start(Kubernetes::NEWEST).unwrap();
+    let _service = Replicas::install(&cluster, &[]).unwrap();
+    let account = cluster.service_account("aksarc-system", "guard").unwrap();
+    let kubeconfig = fs::read_to_string(cluster.kubeconfig(&account).unwrap()).unwrap();
+    let kubeconfig: Value = serde_json::from_str(&kubeconfig).unwrap();
+    let mount = rootfs.join("var/run/secrets/kubernetes.io/serviceaccount");
+    fs::create_dir_all(&mount).unwrap();
+    fs::write(mount.join("token"), kubeconfig["users"][0]["user"]["token"].as_str().unwrap()).unwrap();
+    fs::write(mount.join("namespace"), "aksarc-system").unwrap();
+    fs::copy(cluster.authority(), mount.join("ca.crt")).unwrap();
+    let (host, port) = cluster.server().trim_start_matches("https://").split_once(':').unwrap();
+    let [review, admin, probe] = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+    guard.env("KUBERNETES_SERVICE_HOST", host).env("KUBERNETES_SERVICE_PORT", port);
+    guard.args(["--listen", &review.to_string(), "--admin-listen", &admin.to_string()]);
+    guard.args(["--probe-listen", &probe.to_string()]).stdin(Stdio::null());
+    let running = Running(guard.spawn().unwrap());
+    wait::until("the guard in the image to be ready", LIMIT, || readyz(probe)).unwrap();
+    drop(running);
+    let path = "/api/v1/namespaces/aksarc-system/secrets/guard-certificates";
+    let secret = cluster.http(&Identity::Admin).unwrap().get(path).unwrap().object().unwrap();
+    assert!(secret["data"]["record.json"].is_string(), "it made no certificate");
+}
+
+fn readyz(address: SocketAddr) -> Result<(), String> {
+    let ask = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(address)?;
+        write!(stream, "GET /readyz HTTP/1.1\r\nHost: guard\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    let answer = ask().map_err(|error| error.to_string())?;
+    if answer.starts_with("HTTP/1.1 200") { Ok(()) } else { Err(answer) }
+}
+
+/// A program that ends with the value.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn built(output: &Path) -> image::Image {
+    let program = |architecture| {
+        (architecture, image::static_program(architecture, &root(), &image::target(architecture)).unwrap())
+    };
+    image::write(output, &Architecture::ALL.map(program), image::created().unwrap()).unwrap()
+}
+
+/// Applies the layers of an image to `rootfs`, each blob by its digest. The image's configuration.
+fn unpack(layout: &Path, index: &str, architecture: Architecture, rootfs: &Path) -> Value {
+    let index = blob(layout, index);
+    let manifests = index["manifests"].as_array().unwrap();
+    let name = json!(architecture.to_string());
+    let manifest = manifests.iter().find(|manifest| manifest["platform"]["architecture"] == name).unwrap();
+    let manifest = blob(layout, manifest["digest"].as_str().unwrap());
+    let config = blob(layout, manifest["config"]["digest"].as_str().unwrap());
+    fs::create_dir(rootfs).unwrap();
+    for (layer, diff) in
+        manifest["layers"].as_array().unwrap().iter().zip(config["rootfs"]["diff_ids"].as_array().unwrap())
+    {
+        let mut tar = Vec::new();
+        let bytes = bytes(layout, layer["digest"].as_str().unwrap());
+        assert_eq!(layer["size"], bytes.len());
+        flate2::read::GzDecoder::new(&*bytes).read_to_end(&mut tar).unwrap();
+        assert_eq!(*diff, format!("sha256:{}", hex(&tar)));
+        for entry in tar::Archive::new(&*tar).entries().unwrap() {
+            let mut entry = entry.unwrap();
+            assert_eq!((entry.header().uid().unwrap(), entry.header().gid().unwrap()), (OWNER, OWNER));
+            assert!(entry.unpack_in(rootfs).unwrap());
+        }
+    }
+    config
+}
+
+fn blob(layout: &Path, digest: &str) -> Value {
+    serde_json::from_slice(&bytes(layout, digest)).unwrap()
+}
+
+fn bytes(layout: &Path, digest: &str) -> Vec<u8> {
+    let bytes = fs::read(layout.join("blobs").join(digest.replace(':', "/"))).unwrap();
+    assert_eq!(digest, format!("sha256:{}", hex(&bytes)));
+    bytes
+}
+
+fn hex(bytes: &[u8]) -> String {
+    text::hex(&Sha256::digest(bytes))
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+fn name(entry: &fs::DirEntry) -> String {
+    entry.file_name().to_string_lossy().into_owned()
+}
+
+/// What a node on a slow line has to pull.
+const LIMIT_OF_SIZE: u64 = 10 << 20;
+
+/// Under qemu the guard needs seconds to make a key.
+const LIMIT: Duration = Duration::from_mins(2);
