@@ -9,9 +9,9 @@ use crate::facts::origin::{self, Step};
 use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
-use crate::rules::parts::changed::changed_fields;
+use crate::rules::parts::changed::{self, changed_fields};
 use crate::rules::parts::components::{by_owner, component, is_theirs, of_pods};
-use crate::rules::parts::differences::FieldDifference;
+use crate::rules::parts::differences::{FieldDifference, FieldRank};
 use crate::rules::parts::effect::{Effect, is_restart};
 use crate::rules::parts::finalizers::added_finalizers;
 use crate::rules::parts::put_back::{self, Past, Present};
@@ -271,7 +271,7 @@ fn traces(seen: &Seen<'_, '_>, component: &Component, notes: &mut Notes) {
     let (object, kind, data) = (seen.object, seen.kind, seen.data);
     let mut present = None;
     let mut by_hand = Vec::new();
-    for draft in hands(object, kind, &component.product, data) {
+    for draft in hands(object, kind, &component.product, data, &|path| rank_of(path, kind, component)) {
         by_hand.push(format!("{}.", draft.path));
         let values = [draft.before.clone(), draft.after.clone()];
         let effect = Effect::of(kind.kind, component, &draft.path, values.each_ref().map(Option::as_deref));
@@ -383,7 +383,11 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         return vec![created(change, object, component, data)];
     }
     let rest = |before: &Object<'_>| Rest::of(before, change.kind, component).map(Rest::path);
-    let mut drafts: Vec<Draft> = changed_fields(change, &component.product, data, rest)
+    let rank = |path: &[Step<'_>], shows| match rank_of(path, change.kind, component) {
+        FieldRank::Heavy => FieldRank::Heavy,
+        other => changed::rank(other, path, shows),
+    };
+    let mut drafts: Vec<Draft> = changed_fields(change, &component.product, data, rest, &rank)
         .into_iter()
         .map(|(draft, difference)| {
             let Some(difference) = difference else { return draft };
@@ -407,6 +411,13 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         .collect();
     drafts.extend(new_finalizers(change, component));
     drafts
+}
+
+/// The rank of a field of a component: what may replace it is never cut off behind what customises it.
+fn rank_of(path: &[Step<'_>], kind: &Kind, component: &Component) -> FieldRank {
+    // The value is not known here: `spec.replicas` may be 0.
+    let effect = Effect::of(kind.kind, component, &origin::spell(path), [None, Some("0")]);
+    if effect == Effect::Replaces { FieldRank::Heavy } else { FieldRank::Middle }
 }
 
 /// A draft: the change creates a component by hand. A deleted component may be made again as it was: nothing in it is
@@ -502,5 +513,46 @@ mod tests {
         assert_eq!(said(&all, &json!({"containers": [sidecar]})), [(path("[name=coredns]"), true)]);
         let without = json!({"containers": [{"name": "coredns", "image": "a", "ports": [metrics], "volumeMounts": mounts}, sidecar]});
         assert_eq!(said(&all, &without), [(path("[name=coredns].ports[containerPort=53,protocol=UDP]"), true)]);
+    }
+
+    #[test]
+    fn an_image_is_found_behind_many_fields_that_only_customise() {
+        let own = |image: &str| json!([{"name": "coredns", "image": image}]);
+        let many: Value =
+            (0..20).map(|place| (format!("a{place}"), json!("x"))).collect::<serde_json::Map<_, _>>().into();
+        let found = said(&json!({"containers": own("a")}), &json!({"affinity": many, "containers": own("b")}));
+        assert!(found.contains(&("spec.template.spec.containers[name=coredns].image".to_owned(), true)), "{found:?}");
+        assert_eq!(found.len(), 8);
+    }
+
+    #[test]
+    fn an_image_that_a_person_wrote_is_found_behind_many_fields_that_only_customise() {
+        let many: Vec<String> = (0..20).map(|place| format!(r#""f:a{place}": {{}}"#)).collect();
+        let fields = format!(
+            r#"{{"f:spec": {{"f:template": {{"f:spec": {{"f:affinity": {{{}}},
+            "f:containers": {{"k:{{\"name\":\"coredns\"}}": {{"f:image": {{}}}}}}}}}}}}}}"#,
+            many.join(", ")
+        );
+        let entry = |manager: &str, time: &str, fields: &str| {
+            format!(r#"{{"manager": "{manager}", "operation": "Update", "time": "{time}", "fieldsV1": {fields}}}"#)
+        };
+        let text = format!(
+            r#"{{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {{"name": "coredns", "namespace": "kube-system",
+            "creationTimestamp": "2026-03-02T08:00:00Z", "managedFields": [{}, {}]}}, "spec": {{}}}}"#,
+            entry("kubeadm", "2026-03-02T08:00:00Z", r#"{"f:spec": {"f:replicas": {}}}"#),
+            entry("kubectl-edit", "2026-05-18T09:14:00Z", &fields)
+        );
+        let object = json::object(text.as_bytes()).unwrap();
+        let data = embedded();
+        let row = data
+            .components
+            .iter()
+            .find(|row| row.is("Deployment", "kube-system", "coredns", &data.namespaces))
+            .unwrap();
+        let kind = &kinds::DEPLOYMENT;
+        let found = hands(&object, kind, "CoreDNS", data, &|path| rank_of(path, kind, row));
+        let paths: Vec<_> = found.iter().map(|draft| &*draft.path).collect();
+        assert!(paths.contains(&"spec.template.spec.containers[name=coredns].image"), "{paths:?}");
+        assert_eq!(paths.len(), 8);
     }
 }

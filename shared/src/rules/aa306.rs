@@ -10,6 +10,7 @@ use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
 use crate::rules::parts::changed::changed;
 use crate::rules::parts::components::by_owner;
+use crate::rules::parts::differences::FieldRank;
 use crate::rules::parts::installed::{self, Installed};
 use crate::rules::parts::owners::{disowned, owned};
 use crate::rules::parts::rest::idle;
@@ -108,7 +109,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let Some(product) = product(object, kind, data) else {
         return of_extension(object, kind, data, notes);
     };
-    notes.drafts.extend(hands(object, kind, &product, data));
+    notes.drafts.extend(hands(object, kind, &product, data, &|_| FieldRank::Heavy));
     let meta = &object.meta;
     notes.drafts.extend(data.component(kind.kind, &meta.namespace, &meta.name).and_then(|row| idle(object, kind, row)));
 }
@@ -123,7 +124,7 @@ fn of_extension(object: &Object<'_>, kind: &'static Kind, data: &Data, notes: &m
     {
         return;
     }
-    for draft in hands(object, kind, &format!("Arc extension {release}"), data) {
+    for draft in hands(object, kind, &format!("Arc extension {release}"), data, &|_| FieldRank::Heavy) {
         // Extensions keep themselves up to date, with Helm.
         if !draft.evidence.iter().any(|evidence| data.provenance.is_helm(&evidence.manager)) {
             notes.undecided(draft, ReleaseName(release.to_string()));

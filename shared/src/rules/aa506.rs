@@ -7,7 +7,7 @@ use crate::facts::origin::{self, FirstWriters, Paths, Provenance, Step};
 use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::{ManagedEntry, Object};
-use crate::rules::parts::differences::Differing;
+use crate::rules::parts::differences::{Differing, FieldRank};
 use crate::rules::parts::target::target;
 use crate::rules::parts::ways;
 use crate::rules::rule::{
@@ -157,7 +157,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         return if theirs { Vec::new() } else { vec![draft] };
     }
     let Some((before, after)) = change.update(&[]) else { return Vec::new() };
-    let differences = Differing::of(before, after).heaviest(&Paths::default(), |_| false);
+    let differences = Differing::of(before, after).heaviest(&Paths::default(), &|_, _| FieldRank::Heavy);
     differences
         .into_iter()
         .map(|difference| {

@@ -5,7 +5,7 @@ use crate::facts::change::Change;
 use crate::facts::origin::Step;
 use crate::finding::{Consequence, Draft};
 use crate::k8s::object::Object;
-use crate::rules::parts::differences::{Differing, FieldDifference};
+use crate::rules::parts::differences::{Differing, FieldDifference, FieldRank, Ranking};
 use crate::rules::parts::effect::is_restart;
 use crate::rules::parts::owners::disowned;
 use crate::rules::parts::target::target;
@@ -19,15 +19,24 @@ pub(crate) fn changed(
     data: &Data,
     rest: impl FnOnce(&Object<'_>) -> Option<Vec<Step<'static>>>,
 ) -> Vec<Draft> {
-    changed_fields(change, product, data, rest).into_iter().map(|(draft, _)| draft).collect()
+    let rank = |path: &[Step<'_>], shows| rank(FieldRank::Heavy, path, shows);
+    changed_fields(change, product, data, rest, &rank).into_iter().map(|(draft, _)| draft).collect()
 }
 
-/// As [`changed`], each draft with the field it is about; a draft on the object as a whole has none.
+/// The rank of a changed field: light where a person wrote it before, since it may be on its way back, or where it only
+/// restarts pods; `otherwise` elsewhere.
+pub(crate) fn rank(otherwise: FieldRank, path: &[Step<'_>], shows: bool) -> FieldRank {
+    if shows || is_template_annotation(path) { FieldRank::Light } else { otherwise }
+}
+
+/// As [`changed`], each draft with the field it is about; a draft on the object as a whole has none. `rank` decides which
+/// of many fields are among them.
 pub(crate) fn changed_fields(
     change: &Change<'_>,
     product: &str,
     data: &Data,
     rest: impl FnOnce(&Object<'_>) -> Option<Vec<Step<'static>>>,
+    rank: &Ranking<'_>,
 ) -> Vec<(Draft, Option<FieldDifference>)> {
     let Some((before, after)) = change.update(&["scale", "ephemeralcontainers", "resize"]) else { return Vec::new() };
     let lost = lost_owner(change, before, after, product).map(|draft| (draft, None));
@@ -35,13 +44,13 @@ pub(crate) fn changed_fields(
     if !differing.any() {
         return lost.into_iter().collect();
     }
-    // A field that a person wrote before may be on its way back. Weightier changes are never cut off behind such a one.
+    // A field that a person wrote before may be on its way back.
     let mut shown = taken(before, data);
     if let Some(path) = rest(before) {
         shown.insert(&path);
     }
     differing
-        .heaviest(&shown, is_template_annotation)
+        .heaviest(&shown, rank)
         .into_iter()
         .map(|difference| {
             let draft = Draft::at(target(change), &*difference.path)
@@ -78,7 +87,7 @@ pub(crate) fn wakes(difference: &FieldDifference, change: &Change<'_>) -> bool {
 }
 
 /// Whether a path is an annotation of the pod template. These weigh least in it: a restart changes nothing else.
-pub(crate) fn is_template_annotation(path: &[Step<'_>]) -> bool {
+fn is_template_annotation(path: &[Step<'_>]) -> bool {
     let is = |step: &Step<'_>, name: &str| matches!(step, Step::Field(field) if &**field == name);
     matches!(path, [_, template, meta, annotations, _]
         if is(template, "template") && is(meta, "metadata") && is(annotations, "annotations"))

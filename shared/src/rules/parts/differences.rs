@@ -40,28 +40,42 @@ impl<'o> Differing<'o> {
 
     /// Whether any value differs. The order of keys does not count, nor the order of list items that a key identifies.
     pub(crate) fn any(&self) -> bool {
-        !self.heaviest(&Paths::default(), |_| false).is_empty()
+        !self.heaviest(&Paths::default(), &|_, _| FieldRank::Heavy).is_empty()
     }
 
-    /// The first differences in the order of their paths. Differences under `shown` paths, and light ones, come last: a
-    /// wholesale replacement differs everywhere, and the first fields say enough.
-    pub(crate) fn heaviest(&self, shown: &Paths<'_>, is_light: fn(&[Step<'_>]) -> bool) -> Vec<FieldDifference> {
-        let mut walk = DifferenceWalk { path: Vec::new(), shown, is_light, heavy: Vec::new(), light: Vec::new() };
+    /// The differences that matter most, by the rank that `rank` gives a path, which may lie under one of `shown`. A
+    /// wholesale replacement differs everywhere, and the first fields say enough. Shown and light ones come last.
+    pub(crate) fn heaviest(&self, shown: &Paths<'_>, rank: &Ranking<'_>) -> Vec<FieldDifference> {
+        let mut walk = DifferenceWalk { path: Vec::new(), shown, rank, seen: 0, found: Default::default() };
         let start = WalkPlace { place: Some(Paths::START), shows: false };
         // The walk breaks off as soon as it has found enough.
         let _ = self.fields.iter().try_for_each(|(name, old, new)| walk.look(start, field(name), old, new));
-        let DifferenceWalk { heavy, light, .. } = walk;
-        heavy.into_iter().chain(light).take(MAX_PATHS).collect()
+        let mut most: Vec<_> = walk.found.into_iter().flatten().take(MAX_PATHS).collect();
+        most.sort_by_key(|(rank, place, found)| (found.shows || *rank == FieldRank::Light, *place));
+        most.into_iter().map(|(_, _, difference)| difference).collect()
     }
 }
+
+/// How much a field matters: of many, those that matter most are reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum FieldRank {
+    Heavy,
+    Middle,
+    Light,
+}
+
+/// The rank of the field at a path, and whether a path that is shown leads to it.
+pub(crate) type Ranking<'r> = dyn Fn(&[Step<'_>], bool) -> FieldRank + 'r;
 
 /// A simultaneous walk through two values.
 struct DifferenceWalk<'w, 'v> {
     path: Vec<Step<'v>>,
     shown: &'w Paths<'w>,
-    is_light: fn(&[Step<'_>]) -> bool,
-    heavy: Vec<FieldDifference>,
-    light: Vec<FieldDifference>,
+    rank: &'w Ranking<'w>,
+    /// The number of differences so far.
+    seen: usize,
+    /// The first differences of each rank, with their places in the order of paths.
+    found: [Vec<(FieldRank, usize, FieldDifference)>; 3],
 }
 
 /// The position of a walk among the given paths.
@@ -125,13 +139,20 @@ impl<'v> DifferenceWalk<'_, 'v> {
         at: WalkPlace,
         values: impl FnOnce(&str) -> (Option<String>, Option<String>),
     ) -> ControlFlow<()> {
-        let list = if at.shows || (self.is_light)(&self.path) { &mut self.light } else { &mut self.heavy };
+        let rank = (self.rank)(&self.path, at.shows);
+        let [heavy, middle, light] = &mut self.found;
+        let list = match rank {
+            FieldRank::Heavy => &mut *heavy,
+            FieldRank::Middle => middle,
+            FieldRank::Light => light,
+        };
         if list.len() < MAX_PATHS {
             let path = spell(&self.path);
             let (before, after) = values(&path);
-            list.push(FieldDifference { path, before, after, shows: at.shows });
+            list.push((rank, self.seen, FieldDifference { path, before, after, shows: at.shows }));
         }
-        if self.heavy.len() < MAX_PATHS { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        self.seen += 1;
+        if heavy.len() < MAX_PATHS { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 }
 
@@ -221,7 +242,8 @@ mod tests {
             paths.insert(&path.iter().map(|name| field(name)).collect::<Vec<_>>());
         }
         let (old, new) = (object(old), object(new));
-        let found = Differing::of(&old, &new).heaviest(&paths, |_| false);
+        let rank = |_: &[Step<'_>], shows| if shows { FieldRank::Light } else { FieldRank::Heavy };
+        let found = Differing::of(&old, &new).heaviest(&paths, &rank);
         found.into_iter().map(|found| (found.path, found.before, found.after)).collect()
     }
 
