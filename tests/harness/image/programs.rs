@@ -27,6 +27,8 @@ pub fn static_program(architecture: Architecture, source: &Path, target: &Path) 
     let variable = triple.replace('-', "_");
     // The toolchain's own linker, so that it is the same everywhere; what the target needs from a C library comes with it.
     cargo.env(format!("CARGO_TARGET_{}_LINKER", variable.to_uppercase()), "rust-lld");
+    // Another choice of the developer's would give other bytes.
+    cargo.env("CARGO_INCREMENTAL", "0");
     // For the cryptography.
     cargo.env(format!("CC_{variable}"), compiler(architecture));
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags(&source)?);
