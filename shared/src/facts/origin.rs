@@ -13,7 +13,7 @@ use crate::k8s::object::{ManagedEntry, Object};
 
 pub(crate) use hands::{FirstWriters, maker};
 pub use keys::{Keys, Origin};
-pub(crate) use paths::{Paths, Step, each_taken, spell};
+pub(crate) use paths::{Paths, Step, each_taken, spell, spell_briefly};
 pub use writers::is_later;
 pub(crate) use writers::is_of_birth;
 

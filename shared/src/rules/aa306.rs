@@ -10,7 +10,6 @@ use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
 use crate::rules::parts::changed::changed;
 use crate::rules::parts::components::by_owner;
-use crate::rules::parts::differences::FieldRank;
 use crate::rules::parts::installed::{self, Installed};
 use crate::rules::parts::owners::{disowned, owned};
 use crate::rules::parts::rest::idle;
@@ -109,7 +108,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let Some(product) = product(object, kind, data) else {
         return of_extension(object, kind, data, notes);
     };
-    notes.drafts.extend(hands(object, kind, &product, data, &|_| FieldRank::Heavy));
+    notes.drafts.extend(hands(object, kind, &product, data));
     let meta = &object.meta;
     notes.drafts.extend(data.component(kind.kind, &meta.namespace, &meta.name).and_then(|row| idle(object, kind, row)));
 }
@@ -124,7 +123,7 @@ fn of_extension(object: &Object<'_>, kind: &'static Kind, data: &Data, notes: &m
     {
         return;
     }
-    for draft in hands(object, kind, &format!("Arc extension {release}"), data, &|_| FieldRank::Heavy) {
+    for draft in hands(object, kind, &format!("Arc extension {release}"), data) {
         // Extensions keep themselves up to date, with Helm.
         if !draft.evidence.iter().any(|evidence| data.provenance.is_helm(&evidence.manager)) {
             notes.undecided(draft, ReleaseName(release.to_string()));

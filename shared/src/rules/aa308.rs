@@ -11,7 +11,6 @@ use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRe
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
 use crate::rules::parts::changed::changed;
-use crate::rules::parts::differences::FieldRank;
 use crate::rules::parts::node_metadata::{path, should_be, word};
 use crate::rules::parts::owners::owned;
 use crate::rules::parts::target::target;
@@ -76,7 +75,7 @@ const fn on(kind: &'static Kind) -> Watch {
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, kind, data) = (seen.object, seen.kind, seen.data);
     let Some(row) = row(object, kind, data) else { return };
-    let mut drafts = hands(object, kind, &row.product, data, &|_| FieldRank::Heavy);
+    let mut drafts = hands(object, kind, &row.product, data);
     for key in keys(row, data) {
         let Some(found) = value(object, key).filter(|found| *found != key.value) else { continue };
         let Some(evidence) = Keys::of(object, key.on, data).person(&key.key) else { continue };

@@ -7,7 +7,6 @@ use crate::facts::inventory::Inventory;
 use crate::facts::notes::{Notes, Undecided};
 use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
-use crate::rules::parts::differences::FieldRank;
 use crate::rules::parts::written::hands;
 use crate::rules::rule::{
     Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
@@ -53,7 +52,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
     if let Some(row) = find(kind, &meta.name, data) {
         notes.remark(Configuration::of(row));
-        for draft in hands(object, kind, &row.product, data, &|_| FieldRank::Heavy) {
+        for draft in hands(object, kind, &row.product, data) {
             notes.undecided(draft, Configuration::of(row));
         }
     }

@@ -29,6 +29,29 @@ pub(crate) fn spell(path: &[Step<'_>]) -> String {
     text
 }
 
+/// The path as [`spell`] has it, with every step cut to a length and the steps to a number that hold all names of the
+/// API: for comparisons with such names, of paths whose keys may be as long as an object.
+pub(crate) fn spell_briefly(path: &[Step<'_>]) -> String {
+    let brief: Vec<Step<'_>> = path
+        .iter()
+        .take(BRIEF_STEPS)
+        .map(|step| match step {
+            Step::Field(name) => Step::Field(cut(name).into()),
+            Step::Item(name) => Step::Item(cut(name).into()),
+        })
+        .collect();
+    spell(&brief)
+}
+
+fn cut(name: &str) -> &str {
+    name.get(..name.floor_char_boundary(BRIEF_BYTES)).unwrap_or(name)
+}
+
+/// More than the path of a container's field in a CronJob has.
+const BRIEF_STEPS: usize = 16;
+/// More than any name of a field in the API has.
+const BRIEF_BYTES: usize = 64;
+
 /// A set of paths, as a tree. A place in it is a number; `None` is a place outside.
 #[derive(Debug, Default)]
 pub(crate) struct Paths<'p> {

@@ -9,24 +9,17 @@ use crate::facts::origin::{self, FirstWriters, Paths, Step};
 use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::Kind;
 use crate::k8s::object::{ManagedEntry, Object};
-use crate::rules::parts::differences::{FieldRank, is_private, scalar};
+use crate::rules::parts::differences::{is_private, scalar};
 use crate::rules::parts::effect::is_restart;
 
 /// A draft for each field of a platform's object that a person's tool took over from its first writer.
-pub(crate) fn hands(
-    object: &Object<'_>,
-    kind: &'static Kind,
-    product: &str,
-    data: &Data,
-    rank: &dyn Fn(&[Step<'_>]) -> FieldRank,
-) -> Vec<Draft> {
+pub(crate) fn hands(object: &Object<'_>, kind: &'static Kind, product: &str, data: &Data) -> Vec<Draft> {
     let mut drafts = Vec::new();
     let mut values: HashMap<String, Option<Value>> = HashMap::new();
     let subject = format!("{} {}", kind.kind, object.meta.name);
     each_hand(object, data, |entry, kept| {
-        for path in heaviest(entry, kept, rank) {
-            let path = &*path;
-            let Some(root) = root(path) else { continue };
+        origin::each_taken(entry, kept, MAX_PATHS, |path| {
+            let Some(root) = root(path) else { return };
             let leaf = origin::spell(path);
             let value = values.entry(root.to_owned()).or_insert_with(|| object.field(root));
             let now = value.as_ref().and_then(|value| value_at(value, &leaf));
@@ -41,33 +34,9 @@ pub(crate) fn hands(
             } else {
                 draft
             });
-        }
+        });
     });
     drafts
-}
-
-/// The paths that an entry took over, the first of those that matter most below each top-level field.
-fn heaviest<'a>(
-    entry: &ManagedEntry<'a>,
-    kept: &Paths<'_>,
-    rank: &dyn Fn(&[Step<'_>]) -> FieldRank,
-) -> Vec<Vec<Step<'a>>> {
-    let mut taken: Vec<(usize, FieldRank, Vec<Step<'a>>)> = Vec::new();
-    origin::each_taken(entry, kept, usize::MAX, |path| {
-        if root(path).is_some() {
-            let place = taken.len();
-            taken.push((place, rank(path), path.to_vec()));
-        }
-    });
-    taken.sort_by_key(|(_, rank, _)| *rank);
-    let mut counts: HashMap<String, usize> = HashMap::new();
-    taken.retain(|(_, _, path)| {
-        let count = counts.entry(root(path).unwrap_or_default().to_owned()).or_default();
-        *count += 1;
-        *count <= MAX_PATHS
-    });
-    taken.sort_by_key(|(place, _, _)| *place);
-    taken.into_iter().map(|(_, _, path)| path).collect()
 }
 
 /// The value of the pod template annotation at a path.
