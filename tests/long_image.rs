@@ -5,13 +5,13 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
-use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+use std::{env, fs};
 
 use aksarc_shared::text;
 use aksarc_tests::image::{self, Architecture, OWNER, PROGRAM};
@@ -101,7 +101,8 @@ fn runs(architecture: Architecture, emulator: &[&str]) {
     let inside = || {
         let mut command = Command::new("chroot");
         command.arg(format!("--userspec={OWNER}:{OWNER}")).arg(&rootfs).args(emulator).arg(format!("/{PROGRAM}"));
-        command.env_clear();
+        // As a container has it, but for the way to chroot itself.
+        command.env_clear().envs(env::var_os("PATH").map(|path| ("PATH", path)));
         command
     };
     let told = Finished::run(inside().arg("--version"), None).unwrap();
