@@ -207,34 +207,26 @@ fn container_end(bytes: &[u8], start: usize) -> Option<usize> {
 }
 
 /// The index behind the closing quote of the string whose content begins at `start`.
+///
+/// It looks at eight bytes at a time: most strings are a key or a short value, for which a call of a search function
+/// costs more than the search.
 fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
     let mut at = start;
     loop {
-        at = mark(bytes, at)?;
+        while let Some(word) = bytes.get(at..at + 8).and_then(|eight| eight.try_into().ok()).map(u64::from_le_bytes) {
+            let hits = marks(word, b'"') | marks(word, b'\\');
+            if hits != 0 {
+                at += hits.trailing_zeros() as usize / 8;
+                break;
+            }
+            at += 8;
+        }
         match bytes.get(at)? {
             b'"' => return Some(at + 1),
-            _ => at += 2,
+            b'\\' => at += 2,
+            _ => at += 1,
         }
     }
-}
-
-/// The index of the first quote or backslash from `at` on.
-///
-/// It looks at the first bytes eight at a time: most strings are a key or a short value, for which a call of the search
-/// function costs more than the search.
-fn mark(bytes: &[u8], mut at: usize) -> Option<usize> {
-    let end = at + SHORT;
-    while at < end {
-        let Some(word) = bytes.get(at..at + 8).and_then(|eight| eight.try_into().ok()).map(u64::from_le_bytes) else {
-            break;
-        };
-        let hits = marks(word, b'"') | marks(word, b'\\');
-        if hits != 0 {
-            return Some(at + hits.trailing_zeros() as usize / 8);
-        }
-        at += 8;
-    }
-    memchr::memchr2(b'"', b'\\', bytes.get(at..)?).map(|found| at + found)
 }
 
 /// A mask with the high bit of the lowest byte of `word` that equals `byte`. Higher bits may be set wrongly, lower ones
@@ -250,9 +242,6 @@ fn controls(word: u64) -> u64 {
 }
 
 const ONES: u64 = 0x0101_0101_0101_0101;
-
-/// The length of most strings at most, a multiple of eight.
-const SHORT: usize = 16;
 
 fn space(bytes: &[u8], mut at: usize) -> usize {
     while matches!(bytes.get(at), Some(b' ' | b'\n' | b'\r' | b'\t')) {
