@@ -20,6 +20,7 @@ use std::fmt::Write;
 
 use aksarc_shared::data::{self, Data};
 use aksarc_shared::facts::{digest, heartbeat};
+use aksarc_shared::k8s::kinds::Kind;
 use aksarc_shared::k8s::read::yaml;
 use aksarc_shared::rules::derive;
 use aksarc_shared::rules::rule::Watched;
@@ -89,11 +90,7 @@ fn configmap(config: &ManifestConfig) -> String {
 pub fn webhooks(options: &ManifestOptions) -> String {
     let data = data::embedded();
     let settings = options.config.as_ref().map(|config| config.settings.clone()).unwrap_or_default();
-    let watched = derive::watched(&settings.rules);
-    let (alpha, watched): (Vec<_>, Vec<_>) = watched.into_iter().partition(|watched| watched.kind.is_alpha());
-    let (namespaced, cluster): (Vec<_>, Vec<_>) = watched.into_iter().partition(|watched| watched.kind.namespaced);
-    let mut of_users = derive::watched_everywhere(&settings.rules);
-    of_users.retain(|watched| watched.kind.namespaced && !watched.kind.is_alpha());
+    let (watched, everywhere) = (derive::watched(&settings.rules), derive::watched_everywhere(&settings.rules));
     let authority = match &options.certificate {
         ManifestCertificate::Secret { authority: Some(authority) } => {
             format!("    caBundle: {}\n", STANDARD.encode(authority))
@@ -102,11 +99,11 @@ pub fn webhooks(options: &ManifestOptions) -> String {
     };
     let identity = not_the_platform(data, &settings);
     let head = include_str!("../manifest/webhook.yaml");
-    let webhook = |name: &str, policy: &str, selector: &str, rules: &[Watched], conditions: &[MatchCondition]| {
+    let webhook = |name: &str, policy: &str, selector: &str, rules: &[&Watched], conditions: &[MatchCondition]| {
         if rules.is_empty() {
             return String::new();
         }
-        let rules = rules.iter().map(rule).collect::<String>();
+        let rules = rules.iter().copied().map(rule).collect::<String>();
         let conditions = conditions.iter().map(MatchCondition::render).collect::<String>();
         fill(
             head,
@@ -123,19 +120,20 @@ pub fn webhooks(options: &ManifestOptions) -> String {
         )
     };
     let mut out = fill(include_str!("../manifest/webhooks.yaml"), &[("configuration", CONFIGURATION)]);
-    let judged = judged_namespaces(data, &settings, &namespaced);
+    let judged = judged_namespaces(data, &settings, &watched);
     // Another webhook asks about the judged namespaces already, and none asks about the guard's own.
     let mut elsewhere = judged.clone();
     elsewhere.insert(NAMESPACE.to_owned());
     for WebhookShape { name, match_policy, namespaces, conditions } in shapes(data) {
-        let (selector, rules) = match namespaces {
-            AskedNamespaces::None => (String::new(), &cluster),
-            AskedNamespaces::Judged => (selector("In", &judged), &namespaced),
-            AskedNamespaces::Others => (selector("NotIn", &elsewhere), &of_users),
-            AskedNamespaces::AllButOwn => (selector("NotIn", &BTreeSet::from([NAMESPACE.to_owned()])), &alpha),
+        let selector = match namespaces {
+            AskedNamespaces::None => String::new(),
+            AskedNamespaces::Judged => namespace_selector("In", &judged),
+            AskedNamespaces::Others => namespace_selector("NotIn", &elsewhere),
+            AskedNamespaces::AllButOwn => namespace_selector("NotIn", &BTreeSet::from([NAMESPACE.to_owned()])),
         };
+        let rules = namespaces.of(&watched, &everywhere).iter().filter(|watched| namespaces.asks(watched.kind));
         let conditions = [&[identity.clone()][..], &conditions].concat();
-        out.push_str(&webhook(name, match_policy, &selector, rules, &conditions));
+        out.push_str(&webhook(name, match_policy, &indent(&selector, 2), &rules.collect::<Vec<_>>(), &conditions));
     }
     fill(&out, &[("generated", &digest(&out))])
 }
@@ -163,6 +161,22 @@ enum AskedNamespaces {
     Others,
 }
 
+impl AskedNamespaces {
+    /// Whether the webhook is asked about objects of a kind.
+    fn asks(self, kind: &Kind) -> bool {
+        match self {
+            AskedNamespaces::AllButOwn => kind.is_alpha(),
+            AskedNamespaces::Judged | AskedNamespaces::Others => kind.namespaced && !kind.is_alpha(),
+            AskedNamespaces::None => !kind.namespaced && !kind.is_alpha(),
+        }
+    }
+
+    /// What the webhook is asked about, of what rules watch in the system's namespaces and what they watch everywhere.
+    fn of<T>(self, system: T, everywhere: T) -> T {
+        if matches!(self, AskedNamespaces::Others) { everywhere } else { system }
+    }
+}
+
 /// The webhooks, in order.
 fn shapes(data: &Data) -> [WebhookShape; 4] {
     let shape =
@@ -185,7 +199,8 @@ fn digest(configuration: &str) -> String {
 
 /// The namespaces in which rules judge objects of the watched kinds: the protected ones, and those of components.
 fn judged_namespaces(data: &Data, settings: &Settings, watched: &[Watched]) -> BTreeSet<String> {
-    let is_watched = |kind: &String| watched.iter().any(|watched| watched.kind.kind == kind);
+    let asked = || watched.iter().filter(|watched| AskedNamespaces::Judged.asks(watched.kind));
+    let is_watched = |kind: &String| asked().any(|watched| watched.kind.kind == kind);
     let components = data.components.iter().chain(&settings.components);
     let of_components = components
         .filter(|component| component.kinds.iter().any(is_watched))
@@ -196,14 +211,15 @@ fn judged_namespaces(data: &Data, settings: &Settings, watched: &[Watched]) -> B
     names
 }
 
-fn selector(operator: &str, namespaces: &BTreeSet<String>) -> String {
+/// A selector of namespaces by their names, as the field of a webhook or of a policy's constraints.
+fn namespace_selector(operator: &str, namespaces: &BTreeSet<String>) -> String {
     let mut out = format!(
-        "  namespaceSelector:\n    matchExpressions:\n    - key: kubernetes.io/metadata.name\n      \
-         operator: {operator}\n      values:\n"
+        "namespaceSelector:\n  matchExpressions:\n  - key: kubernetes.io/metadata.name\n    operator: {operator}\n    \
+         values:\n"
     );
     for namespace in namespaces {
         // Writing to a string does not fail.
-        let _ = writeln!(out, "      - {}", name(namespace));
+        let _ = writeln!(out, "    - {}", name(namespace));
     }
     out
 }

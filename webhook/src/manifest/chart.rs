@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 
 use super::conditions::not_the_platform;
 use super::namespaces::protected;
-use super::{AskedNamespaces, ManifestOptions, fill, protection, render, shapes};
+use super::{ManifestOptions, fill, protection, render, shapes};
 
 /// What the API server asks the guard about, as JSON: webhooks with the rules that need each of their parts, so that the
 /// chart leaves out or adds what a configuration does.
@@ -28,14 +28,8 @@ pub fn webhooks() -> String {
     let webhooks: Vec<Value> = shapes(data)
         .iter()
         .map(|shape| {
-            let rows = if matches!(shape.namespaces, AskedNamespaces::Others) { &everywhere } else { &asked };
-            let own = rows.iter().filter(|(watched, _)| match shape.namespaces {
-                AskedNamespaces::AllButOwn => watched.kind.is_alpha(),
-                AskedNamespaces::Judged | AskedNamespaces::Others => {
-                    watched.kind.namespaced && !watched.kind.is_alpha()
-                }
-                AskedNamespaces::None => !watched.kind.namespaced && !watched.kind.is_alpha(),
-            });
+            let rows = shape.namespaces.of(&asked, &everywhere);
+            let own = rows.iter().filter(|(watched, _)| shape.namespaces.asks(watched.kind));
             json!({
                 "name": shape.name,
                 "matchPolicy": shape.match_policy,

@@ -155,6 +155,10 @@ fn namespaces(guard: &Guard) -> RulePolicy {
 fn components(guard: &Guard) -> RulePolicy {
     let data = guard.data();
     let rows = || documented(data);
+    let keys = |name: fn(&Component) -> Option<&str>| {
+        let keys: BTreeSet<String> = rows().filter_map(|row| key(row, name)).collect();
+        list(keys.iter().map(|key| &**key))
+    };
     let namespaces: BTreeSet<String> = rows().map(|(_, namespace, _)| namespace.to_owned()).collect();
     let registries = list(data.provenance.image_registries.iter().map(|registry| &**registry));
     let containers = |object: &str| {
@@ -180,20 +184,8 @@ fn components(guard: &Guard) -> RulePolicy {
                 "managed",
                 format!(
                     "variables.key in {} ||\n{}.exists(prefix, variables.key.startsWith(prefix))",
-                    list(
-                        rows()
-                            .filter_map(|row| key(row, Component::exact))
-                            .collect::<BTreeSet<_>>()
-                            .iter()
-                            .map(|key| &**key)
-                    ),
-                    list(
-                        rows()
-                            .filter_map(|row| key(row, Component::prefixed))
-                            .collect::<BTreeSet<_>>()
-                            .iter()
-                            .map(|key| &**key)
-                    ),
+                    keys(Component::exact),
+                    keys(Component::prefixed),
                 ),
             ),
             (

@@ -9,7 +9,8 @@ use aksarc_shared::k8s::object::MAX_ENTRIES;
 use aksarc_shared::verdict::guard::Guard;
 
 use crate::manifest::conditions::a_person;
-use crate::manifest::template::{fill, indent, name, quoted};
+use crate::manifest::namespace_selector;
+use crate::manifest::template::{fill, indent, quoted};
 
 /// A policy that stands in for some rules.
 pub(super) struct RulePolicy {
@@ -69,6 +70,7 @@ impl RulePolicy {
         if validations.is_empty() {
             return String::new();
         }
+        let selector = self.namespaces.as_ref().map(|names| namespace_selector("In", names)).unwrap_or_default();
         let variables = self
             .variables
             .iter()
@@ -84,22 +86,12 @@ impl RulePolicy {
                 ("namespace", NAMESPACE),
                 ("open", OPEN),
                 ("most", &MAX_ENTRIES.to_string()),
-                ("selector", &indent(&self.selector(), 4)),
+                ("selector", &indent(&selector, 4)),
                 ("resources", &indent(&resources.collect::<String>(), 4)),
                 ("person", &indent(&a_person(guard), 6)),
                 ("variables", &indent(&variables.collect::<String>(), 2)),
                 ("validations", &indent(&validations, 2)),
             ],
-        )
-    }
-
-    fn selector(&self) -> String {
-        let Some(namespaces) = &self.namespaces else { return String::new() };
-        let names: Vec<String> = namespaces.iter().map(|own| format!("    - {}\n", name(own))).collect();
-        let names = names.concat();
-        format!(
-            "namespaceSelector:\n  matchExpressions:\n  - key: kubernetes.io/metadata.name\n    operator: In\n    \
-             values:\n{names}"
         )
     }
 }
