@@ -5,8 +5,8 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::Read;
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -14,6 +14,7 @@ use std::time::Duration;
 use std::{env, fs};
 
 use aksarc_shared::text;
+use aksarc_tests::guard;
 use aksarc_tests::image::{self, Architecture, OWNER, PROGRAM};
 use aksarc_tests::replicas::Replicas;
 use aksarc_tests::{ControlPlane, Finished, Identity, Kubernetes, root, wait};
@@ -135,23 +136,11 @@ fn serves(rootfs: &Path, mut guard: Command) {
     guard.args(["--listen", &review.to_string(), "--admin-listen", &admin.to_string()]);
     guard.args(["--probe-listen", &probe.to_string()]).stdin(Stdio::null());
     let running = Running(guard.spawn().unwrap());
-    wait::until("the guard in the image to be ready", LIMIT, || readyz(probe)).unwrap();
+    wait::until("the guard in the image to be ready", LIMIT, || guard::get(probe, "/readyz")).unwrap();
     drop(running);
     let path = "/api/v1/namespaces/aksarc-system/secrets/guard-certificates";
     let secret = cluster.http(&Identity::Admin).unwrap().get(path).unwrap().object().unwrap();
     assert!(secret["data"]["record.json"].is_string(), "it made no certificate");
-}
-
-fn readyz(address: SocketAddr) -> Result<(), String> {
-    let ask = || -> std::io::Result<String> {
-        let mut stream = TcpStream::connect(address)?;
-        write!(stream, "GET /readyz HTTP/1.1\r\nHost: guard\r\nConnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
-    };
-    let answer = ask().map_err(|error| error.to_string())?;
-    if answer.starts_with("HTTP/1.1 200") { Ok(()) } else { Err(answer) }
 }
 
 /// A program that ends with the value.

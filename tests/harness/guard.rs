@@ -81,37 +81,12 @@ impl Guard {
         Self::mounted(cluster, &[], name, &json!({"mode": "observe"}), further)
     }
 
-    /// A replica with `config` and no certificate but the one that it makes itself, in the directory `name`. It is started by
-    /// the words of `under`, such as those of `env`. It is not ready yet.
+    /// A guard with `config`, in the directory `name`, which makes its own certificate unless `further` names one. It is
+    /// started by the words of `under`, such as those of `env`. It is not ready yet.
     ///
     /// # Errors
     /// It does not build or start.
-    pub(crate) fn without_certificate(
-        cluster: &ControlPlane,
-        under: &[String],
-        name: &str,
-        config: &Value,
-        arguments: Vec<String>,
-    ) -> anyhow::Result<Self> {
-        fs::create_dir_all(cluster.directory().join(name))?;
-        Self::start(cluster, under, name, config, arguments)
-    }
-
-    fn mounted(
-        cluster: &ControlPlane,
-        under: &[String],
-        name: &str,
-        config: &Value,
-        further: Vec<String>,
-    ) -> anyhow::Result<Self> {
-        let tls = certificates(cluster, name)?.display().to_string();
-        let own = ["--tls-dir".to_owned(), tls, "--poll".to_owned(), "100ms".to_owned()];
-        let guard = Self::start(cluster, under, name, config, own.into_iter().chain(further).collect())?;
-        guard.await_ready()?;
-        Ok(guard)
-    }
-
-    fn start(
+    pub(crate) fn start(
         cluster: &ControlPlane,
         under: &[String],
         name: &str,
@@ -119,6 +94,7 @@ impl Guard {
         further: Vec<String>,
     ) -> anyhow::Result<Self> {
         let directory = cluster.directory().join(name);
+        fs::create_dir_all(&directory)?;
         let path = directory.join("config.yaml");
         write_config(&path, config)?;
         let (review, admin, probe) = (free_address()?, free_address()?, free_address()?);
@@ -138,6 +114,20 @@ impl Guard {
         let program = PathBuf::from(words.next().context("no program")?);
         let process = Supervised::start("aksarc-webhook", &program, words, directory.join("guard.log"))?;
         Ok(Guard { process: Some(process), review, admin, probe, config: path, webhooks: Vec::new() })
+    }
+
+    fn mounted(
+        cluster: &ControlPlane,
+        under: &[String],
+        name: &str,
+        config: &Value,
+        further: Vec<String>,
+    ) -> anyhow::Result<Self> {
+        let tls = certificates(cluster, name)?.display().to_string();
+        let own = ["--tls-dir".to_owned(), tls, "--poll".to_owned(), "100ms".to_owned()];
+        let guard = Self::start(cluster, under, name, config, own.into_iter().chain(further).collect())?;
+        guard.await_ready()?;
+        Ok(guard)
     }
 
     /// Replaces the configuration and waits until it is in use.
@@ -299,7 +289,11 @@ impl Guard {
     }
 }
 
-fn get(address: SocketAddr, path: &str) -> anyhow::Result<String> {
+/// What a guard answers at a path of its ports without TLS.
+///
+/// # Errors
+/// It does not answer, or not with 200.
+pub fn get(address: SocketAddr, path: &str) -> anyhow::Result<String> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(LIMIT))?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: guard\r\nConnection: close\r\n\r\n")?;

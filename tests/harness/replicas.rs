@@ -99,7 +99,7 @@ impl<'c> Replicas<'c> {
         let mut arguments = self.arguments.clone();
         let kubeconfig = self.kubeconfig.display().to_string();
         arguments.extend(["--kubeconfig".to_owned(), kubeconfig, "--replica".to_owned(), name.clone()]);
-        Guard::without_certificate(self.cluster, under, &name, config, arguments)
+        Guard::start(self.cluster, under, &name, config, arguments)
     }
 
     /// The record that they share.

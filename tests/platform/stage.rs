@@ -6,10 +6,10 @@ use std::fs;
 use std::time::Duration;
 
 use aksarc_tests::guard::Guard;
+use aksarc_tests::replicas::configuration_path;
 use aksarc_tests::{
     Answer, ControlPlane, Finished, Identity, Kubernetes, PlayedKubelets, product, protection, root, seen,
 };
-use aksarc_webhook::manifest;
 use serde_json::{Value, json};
 
 use super::LIMIT;
@@ -48,8 +48,7 @@ impl Stage {
         let applied = cluster.kubectl_with(&Identity::SecondAdmin, ["apply", "-f", "-"], &policies).unwrap();
         applied.succeeded().unwrap();
         protection::await_in_force(&cluster).unwrap();
-        let configuration = format!("{}/{}", CONFIGURATIONS, manifest::CONFIGURATION);
-        let registered = Registered::new(seen::object(&cluster, &configuration).unwrap());
+        let registered = Registered::new(seen::object(&cluster, &configuration_path()).unwrap());
         let paths = Paths::new(cluster.http(&Identity::SecondAdmin).unwrap());
         Stage {
             cluster,
@@ -330,5 +329,3 @@ Where no document has it so already. A Deployment with power over its node is wa
 
 /// Three renewals of the leases that kwok holds.
 const NODE_GRACE: Duration = Duration::from_secs(8);
-
-const CONFIGURATIONS: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
