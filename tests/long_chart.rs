@@ -51,9 +51,13 @@ fn on_kubernetes_1_28_the_chart_serves_and_says_that_no_policy_protects_it() {
     for kubernetes in [Kubernetes::V1_28, Kubernetes::V1_28Vendor] {
         let cluster = cluster(kubernetes);
         let _kubelet = Kubelet::start(&cluster, manifest::NAMESPACE).unwrap();
-        let installed = helm(&cluster, &["install", "guard", CHART, "--wait", ENFORCE]).unwrap();
+        let installed =
+            helm(&cluster, &["install", "guard", CHART, "--wait", ENFORCE, "--set=rulePolicies=auto"]).unwrap();
         let notes = installed.succeeded().unwrap();
-        assert!(notes.contains("has no ValidatingAdmissionPolicy, which comes with 1.30"), "{notes}");
+        for what in ["Nothing protects the guard's own objects", "No policy refuses anything while the guard is down"] {
+            assert!(notes.contains(what), "{notes}");
+        }
+        assert_eq!(notes.matches("has no ValidatingAdmissionPolicy, which comes with 1.30").count(), 2, "{notes}");
         await_denied(&cluster).unwrap();
         // The conditions of webhooks are there where the minor reads 28+ too.
         let path = aksarc_tests::replicas::configuration_path();
@@ -66,8 +70,11 @@ fn on_kubernetes_1_28_the_chart_serves_and_says_that_no_policy_protects_it() {
             (before, "warn".to_owned()),
             "{kubernetes:?}"
         );
-        let refused = helm(&cluster, &["upgrade", "guard", CHART, "--set=protection=on"]).unwrap();
-        assert!(refused.failed().unwrap().contains("protection: on needs Kubernetes 1.30"), "{}", refused.stderr);
+        for value in ["protection", "rulePolicies"] {
+            let refused = helm(&cluster, &["upgrade", "guard", CHART, &format!("--set={value}=on")]).unwrap();
+            let words = format!("{value}: on needs Kubernetes 1.30");
+            assert!(refused.failed().unwrap().contains(&words), "{}", refused.stderr);
+        }
         helm(&cluster, &["uninstall", "guard"]).unwrap().succeeded().unwrap();
     }
 }

@@ -5,12 +5,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use aksarc_shared::data;
 use aksarc_shared::facts::digest::digest;
-use aksarc_shared::verdict::guard::Settings;
+use aksarc_shared::verdict::guard::{Guard, Settings};
 use aksarc_tests::chart::{self, KUBERNETES, helm, objects, option_sets, render};
 use aksarc_tests::root;
 use aksarc_webhook::config;
-use aksarc_webhook::manifest::{self, ManifestConfig, ManifestOptions, protection};
+use aksarc_webhook::manifest::{self, ManifestConfig, ManifestOptions, protection, rules};
 use serde_json::{Value, json};
 
 #[test]
@@ -95,6 +96,8 @@ fn the_chart_is_the_manifest_for_every_configuration() {
     for (name, values) in option_sets().unwrap() {
         let values: Value = serde_saphyr::from_str(if values.is_empty() { "{}" } else { &values }).unwrap();
         let Some(given) = values.get("config").or((name == "default").then_some(&Value::Null)) else { continue };
+        let mut values = values.clone();
+        values["rulePolicies"] = json!("on");
         let mut whole = json!({"apiVersion": "aksarc.dev/v1alpha1", "kind": "GuardConfig"});
         whole.as_object_mut().unwrap().extend(given.as_object().cloned().unwrap_or_default());
         let settings = config::guard(whole.to_string().as_bytes()).unwrap().settings().clone();
@@ -111,6 +114,10 @@ fn the_chart_is_the_manifest_for_every_configuration() {
         let mut expected = keyed(&objects(&manifest::render(&options)).unwrap());
         expected.remove("ConfigMap guard");
         expected.extend(keyed(&objects(&protection::render(&settings)).unwrap()));
+        expected.extend(keyed(&objects(&rules::render(&engine(settings.clone()))).unwrap()));
+        // The chart leaves an installer's own components to the guard.
+        let fewer = keyed(&objects(&rules::render(&engine(Settings { components: Vec::new(), ..settings }))).unwrap());
+        expected.extend(fewer.into_iter().filter(|(key, _)| key.ends_with(rules::COMPONENTS)));
         let waivers = fs::read_to_string(root().join("deploy/supportwaiver.yaml")).unwrap();
         expected.extend(keyed(&objects(&waivers).unwrap()));
         // The only object that the chart adds on a cluster without further resources.
@@ -126,6 +133,10 @@ fn the_chart_is_the_manifest_for_every_configuration() {
             "{name}"
         );
     }
+}
+
+fn engine(settings: Settings) -> Guard {
+    Guard::new(data::embedded(), settings).unwrap()
 }
 
 /// Objects by kind and name, without what Helm adds to every object.
@@ -218,14 +229,20 @@ fn parts_depend_on_the_cluster_and_policies_on_its_version() {
     let policies = |kinds: &BTreeMap<String, usize>| kinds.get("ValidatingAdmissionPolicy").copied();
     assert_eq!(policies(&plain), Some(5));
     for old in ["1.28.15", "v1.28.15+vendor.1", "1.29.0"] {
-        let kinds = kinds("", old, &[]);
-        assert_eq!((policies(&kinds), kinds.get("Job")), (None, None), "{old}");
-        let refused = render("protection: \"on\"", old, &[]).unwrap();
-        let version = old.trim_start_matches('v').split('+').next().unwrap();
-        let words = format!("protection: on needs Kubernetes 1.30, and this is v{version}");
-        assert!(refused.failed().unwrap().contains(&words), "{}", refused.stderr);
+        for values in ["", "rulePolicies: auto"] {
+            let kinds = kinds(values, old, &[]);
+            assert_eq!((policies(&kinds), kinds.get("Job")), (None, None), "{old}: {values}");
+        }
+        for value in ["protection", "rulePolicies"] {
+            let refused = render(&format!("{value}: \"on\""), old, &[]).unwrap();
+            let version = old.trim_start_matches('v').split('+').next().unwrap();
+            let words = format!("{value}: on needs Kubernetes 1.30, and this is v{version}");
+            assert!(refused.failed().unwrap().contains(&words), "{}", refused.stderr);
+        }
     }
     assert_eq!(policies(&kinds("protection: off", KUBERNETES, &[])), None);
+    let ruled = kinds("{protection: off, rulePolicies: auto}", KUBERNETES, &[]);
+    assert_eq!((policies(&ruled), ruled.get("ValidatingAdmissionPolicyBinding")), (Some(4), Some(&4)));
     assert_eq!(
         kinds("protection: off", KUBERNETES, &[]).get("Job"),
         Some(&2),

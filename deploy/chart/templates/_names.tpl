@@ -40,13 +40,17 @@
 {{- if semverCompare ">=1.30.0-0" .Capabilities.KubeVersion.Version -}}true{{- end -}}
 {{- end -}}
 
-{{- define "guard.protection" -}}
-{{- $on := include "guard.on" (dict "value" .Values.protection "auto" (include "guard.hasPolicies" .)) -}}
-{{- if and $on (not (include "guard.hasPolicies" .)) -}}
-{{- fail (printf "protection: on needs Kubernetes 1.30, and this is %s: leave it at auto" .Capabilities.KubeVersion.Version) -}}
+{{/* "true" where policies are on: `root`, and `name` of their value. */}}
+{{- define "guard.policies" -}}
+{{- $has := include "guard.hasPolicies" .root -}}
+{{- $on := include "guard.on" (dict "value" (get .root.Values .name) "auto" $has) -}}
+{{- if and $on (not $has) -}}
+{{- fail (printf "%s: on needs Kubernetes 1.30, and this is %s: set it to auto" .name .root.Capabilities.KubeVersion.Version) -}}
 {{- end -}}
 {{- $on -}}
 {{- end -}}
+{{- define "guard.protection" -}}{{ include "guard.policies" (dict "root" . "name" "protection") }}{{- end -}}
+{{- define "guard.rulePolicies" -}}{{ include "guard.policies" (dict "root" . "name" "rulePolicies") }}{{- end -}}
 
 {{- define "guard.hooks" -}}
 {{- include "guard.on" (dict "value" .Values.hooks "auto" (include "guard.hasPolicies" .)) -}}

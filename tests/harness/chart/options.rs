@@ -11,7 +11,16 @@ use crate::root;
 /// # Errors
 /// The example of a configuration cannot be read.
 pub fn option_sets() -> anyhow::Result<Vec<(&'static str, String)>> {
-    let on = ["serviceMonitor", "prometheusRule", "dashboard", "flowSchema", "networkPolicy", "protection", "hooks"];
+    let on = [
+        "serviceMonitor",
+        "prometheusRule",
+        "dashboard",
+        "flowSchema",
+        "networkPolicy",
+        "protection",
+        "rulePolicies",
+        "hooks",
+    ];
     let all = |word: &str| on.map(|name| format!("{name}: {word}\n")).concat();
     let cert_manager = "certificates: {mode: cert-manager, certManager: {issuer: {name: ours}}}\n";
     let example = fs::read_to_string(root().join("deploy/guard-config.example.yaml"))?;
@@ -27,7 +36,8 @@ pub fn option_sets() -> anyhow::Result<Vec<(&'static str, String)>> {
         ("example", text(json!({"config": example}))),
         (
             "rules",
-            text(json!({"config": {"mode": "warn", "rules": {"AA406": "warn", "managed-component-changed": "off"}}})),
+            text(json!({"config": {"mode": "warn", "rules": {
+            "AA406": "warn", "managed-component-changed": "off", "AA307": "warn"}}})),
         ),
         (
             "people",
@@ -39,8 +49,17 @@ pub fn option_sets() -> anyhow::Result<Vec<(&'static str, String)>> {
             "components",
             text(json!({"config": {"components": [
             {"name": "vault", "kinds": ["Deployment"], "namespaces": ["vault", "vault-two"]},
-            {"name": "odd", "kinds": ["NoSuchKind"], "namespaces": ["odd"]}]}})),
+            {"name": "odd", "kinds": ["NoSuchKind"], "namespaces": ["odd"]},
+            {"prefix": "csi-ours-", "kinds": ["DaemonSet", "Pod"], "namespaces": ["kube-system"]}]}})),
         ),
+        (
+            "lawful",
+            text(json!({"config": {"platform": "windows-server", "actors": {"ambiguous": "deny"}, "lawful": [
+            {"kind": "Job", "namespace": "kube-system", "prefix": "a\"b-"},
+            {"kind": "CronJob", "namespace": "kube-system", "name": "etcd-backup"},
+            {"kind": "ConfigMap", "namespace": "kube-system", "name": "settings"}]}})),
+        ),
+        ("bare metal", text(json!({"config": {"platform": "bare-metal"}}))),
         (
             "places",
             text(json!({

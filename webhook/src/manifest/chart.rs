@@ -2,6 +2,7 @@
 //! templates complete with an installer's values. None of it is used when the guard runs.
 
 mod pods;
+pub mod rules;
 pub mod values;
 
 use std::collections::{BTreeMap, BTreeSet};

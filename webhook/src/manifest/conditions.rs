@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use aksarc_shared::data::{Data, Identity, Pattern};
-use aksarc_shared::facts::actor::Ambiguous;
+use aksarc_shared::facts::actor::{Ambiguous, Matchers};
 use aksarc_shared::verdict::guard::{Guard, Settings};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::namespaces::protected;
@@ -164,24 +165,68 @@ pub(super) fn not_the_platform(data: &Data, settings: &Settings) -> MatchConditi
 
 /// The expression that is true for a request that the guard may refuse, of policies from Kubernetes 1.30 on: a person's. It
 /// has the engine's order: credential ids distinguish users of the same name, then people are told from the platform.
-pub(super) fn a_person(guard: &Guard) -> String {
-    let (data, actors) = (guard.data(), &guard.settings().actors);
-    let mut platform = vec![user_in(&actors.platform.users), group_in(&actors.platform.groups), built_in(data)];
-    if actors.ambiguous == Ambiguous::Warn {
-        let shared = group_in(&data.identities.ambiguous_groups);
-        platform.push(format!(
-            "((!has(request.userInfo.username) || request.userInfo.username == \"\" || {shared}) &&\n   \
-             !request.?options.?fieldManager.orValue(\"\").lowerAscii().matches({}))",
-            tools(data)
-        ));
-    }
+pub(super) fn a_person(data: &Data, terms: &PersonTerms) -> String {
+    let PersonTerms { people, platform, ambiguous } = terms;
     format!(
-        "{} ||\n(!{} &&\n ({} ||\n {} ||\n !({})))",
-        credential_in(&actors.people.credential_ids),
-        credential_in(&actors.platform.credential_ids),
-        user_in(&actors.people.users),
-        group_in(&actors.people.groups),
-        platform.join(" ||\n  "),
+        "{} ||\n(!{} &&\n ({} ||\n {} ||\n !({} ||\n  {} ||\n  {}{ambiguous})))",
+        people.credential_ids,
+        platform.credential_ids,
+        people.users,
+        people.groups,
+        platform.users,
+        platform.groups,
+        built_in(data),
+    )
+}
+
+/// The terms of [`a_person`] that depend on a configuration.
+pub(super) struct PersonTerms {
+    pub(super) people: IdentityTerms,
+    pub(super) platform: IdentityTerms,
+    /// Begins with the operator that adds it to the platform's identities; empty where nothing is added.
+    pub(super) ambiguous: String,
+}
+
+impl PersonTerms {
+    pub(super) fn of(guard: &Guard) -> Self {
+        let actors = &guard.settings().actors;
+        PersonTerms {
+            people: IdentityTerms::of(&actors.people),
+            platform: IdentityTerms::of(&actors.platform),
+            ambiguous: match actors.ambiguous {
+                Ambiguous::Deny => String::new(),
+                Ambiguous::Warn => shared_with_people(guard.data()),
+            },
+        }
+    }
+}
+
+/// The terms that are true for a request of one of these identities.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct IdentityTerms {
+    pub(super) credential_ids: String,
+    pub(super) groups: String,
+    pub(super) users: String,
+}
+
+impl IdentityTerms {
+    pub(super) fn of(identities: &Matchers) -> Self {
+        IdentityTerms {
+            credential_ids: credential_in(&identities.credential_ids),
+            groups: group_in(&identities.groups),
+            users: user_in(&identities.users),
+        }
+    }
+}
+
+/// The term for identities that could be the platform's or a person's, where no people's tool shows in the request.
+pub(super) fn shared_with_people(data: &Data) -> String {
+    let shared = group_in(&data.identities.ambiguous_groups);
+    format!(
+        " ||\n  ((!has(request.userInfo.username) || request.userInfo.username == \"\" || {shared}) &&\n   \
+         !request.?options.?fieldManager.orValue(\"\").lowerAscii().matches({}))",
+        tools(data)
     )
 }
 

@@ -11,10 +11,11 @@ use aksarc_shared::data::{AddOns, Component, Confidence, Data, Mark, Place, Syst
 use aksarc_shared::k8s::kinds::{self, Kind};
 use aksarc_shared::verdict::guard::Guard;
 
-use super::conditions::{programs, tools};
+use super::conditions::{PersonTerms, programs, tools};
 use super::protection::sealed;
 use super::template::{fill, list};
 use policy::{PolicyRefusal, RulePolicy, asked};
+use serde::Serialize;
 
 /// The policy for nodes, and its binding.
 pub const NODES: &str = "nodes.rules.guard.aksarc.dev";
@@ -27,15 +28,61 @@ pub const WORKLOADS: &str = "workloads.rules.guard.aksarc.dev";
 
 /// The manifest as YAML, for a guard with this configuration. A rule that denies nothing there has no part in it.
 pub fn render(guard: &Guard) -> String {
-    let policies = [nodes(guard), namespaces(guard), components(guard), workloads(guard)];
     let own = [("namespace", NAMESPACE), ("open", OPEN)];
     let head = fill(include_str!("../../manifest/rules-head.yaml"), &own);
-    sealed(&(head + &policies.iter().map(|policy| policy.render(guard)).collect::<String>()))
+    let person = PersonTerms::of(guard);
+    let policies = policies(guard.data(), &NamedObjects::of(guard.data()));
+    sealed(&(head + &policies.iter().map(|policy| policy.render(guard, &person)).collect::<String>()))
+}
+
+/// The policies, in order.
+pub(super) fn policies(data: &Data, named: &NamedObjects) -> [RulePolicy; 4] {
+    [nodes(data), namespaces(data), components(data, named), workloads(data, named)]
+}
+
+/// Names in the policies that depend on the platform and on a configuration. Those of managed components are
+/// `resource/namespace/name`, the known workloads' `resource/name`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct NamedObjects {
+    pub(super) managed: BTreeSet<String>,
+    pub(super) managed_prefixes: BTreeSet<String>,
+    pub(super) known: BTreeSet<String>,
+    pub(super) known_prefixes: BTreeSet<String>,
+}
+
+impl NamedObjects {
+    pub(super) fn of(data: &Data) -> Self {
+        let managed =
+            |name: fn(&Component) -> Option<&str>| documented(data).filter_map(|row| key(row, name)).collect();
+        let (mut known, mut known_prefixes) = (BTreeSet::new(), BTreeSet::new());
+        for kind in RUN {
+            let key = |name: &str| format!("{}/{name}", kind.resource);
+            let components = data.components.iter().filter(|row| row.kinds.iter().any(|own| own == kind.kind));
+            let lawful = data.lawful.objects.iter().filter(|row| row.kind == kind.kind);
+            let components = components.map(|row| (row.exact(), row.prefixed()));
+            for (name, prefix) in components.chain(lawful.map(|row| (row.name.as_deref(), row.prefix.as_deref()))) {
+                known.extend(name.map(key));
+                known_prefixes.extend(prefix.filter(|_| name.is_none()).map(key));
+            }
+        }
+        NamedObjects {
+            managed: managed(Component::exact),
+            managed_prefixes: managed(Component::prefixed),
+            known,
+            known_prefixes,
+        }
+    }
+}
+
+/// A list of keys of objects in CEL.
+fn keys(keys: &BTreeSet<String>) -> String {
+    list(keys.iter().map(|key| &**key))
 }
 
 /// AA201, AA202 and AA401. A key counts only where no people's tool is among its writers.
-fn nodes(guard: &Guard) -> RulePolicy {
-    let keys = |place| list(guard.data().node_keys.certain(place));
+fn nodes(data: &Data) -> RulePolicy {
+    let keys = |place| list(data.node_keys.certain(place));
     let changed = |place, side: &str| {
         format!(
             "request.operation == \"CREATE\" ? [] :\n{}.filter(key, key in variables.{side}Before &&\n  \
@@ -57,7 +104,7 @@ fn nodes(guard: &Guard) -> RulePolicy {
             asked(&[&kinds::NODE], &["status"], &["UPDATE"]),
         ],
         variables: vec![
-            ("people", people(guard.data())),
+            ("people", people(data)),
             ("labelsBefore", side("oldObject", "labels")),
             ("labelsAfter", side("object", "labels")),
             ("annotationsBefore", side("oldObject", "annotations")),
@@ -103,8 +150,7 @@ const NOT_RIGHT: &str = r#"!(key in variables.labelsAfter && [variables.labelsAf
 
 /// AA307. Kubernetes' own namespaces are the system's whoever wrote to them. Another is where it belongs to a release of the
 /// platform's, or where no person shows in it.
-fn namespaces(guard: &Guard) -> RulePolicy {
-    let data = guard.data();
+fn namespaces(data: &Data) -> RulePolicy {
     let names = |which: &dyn Fn(&SystemNamespace) -> bool| {
         let rows = data.namespaces.namespaces.iter().filter(|row| data.namespaces.protected(&row.name).is_some());
         list(rows.filter(|row| which(row)).map(|row| &*row.name))
@@ -152,14 +198,8 @@ fn namespaces(guard: &Guard) -> RulePolicy {
 
 /// AA301 and AA302. Only documented components count, and of changes only those that put another program in their place,
 /// or none.
-fn components(guard: &Guard) -> RulePolicy {
-    let data = guard.data();
-    let rows = || documented(data);
-    let keys = |name: fn(&Component) -> Option<&str>| {
-        let keys: BTreeSet<String> = rows().filter_map(|row| key(row, name)).collect();
-        list(keys.iter().map(|key| &**key))
-    };
-    let namespaces: BTreeSet<String> = rows().map(|(_, namespace, _)| namespace.to_owned()).collect();
+fn components(data: &Data, named: &NamedObjects) -> RulePolicy {
+    let namespaces: BTreeSet<String> = documented(data).map(|(_, namespace, _)| namespace.to_owned()).collect();
     let registries = list(data.provenance.image_registries.iter().map(|registry| &**registry));
     let containers = |object: &str| {
         let of = |field: &str| format!("dyn({object}).?spec.?template.?spec.?{field}.orValue([])");
@@ -184,8 +224,8 @@ fn components(guard: &Guard) -> RulePolicy {
                 "managed",
                 format!(
                     "variables.key in {} ||\n{}.exists(prefix, variables.key.startsWith(prefix))",
-                    keys(Component::exact),
-                    keys(Component::prefixed),
+                    keys(&named.managed),
+                    keys(&named.managed_prefixes),
                 ),
             ),
             (
@@ -222,21 +262,9 @@ fn components(guard: &Guard) -> RulePolicy {
 }
 
 /// AA303. A workload counts only where no table has its name, whatever the table says of it.
-fn workloads(guard: &Guard) -> RulePolicy {
-    let data = guard.data();
-    let named = data.namespaces.namespaces.iter().filter(|row| data.namespaces.add_ons(&row.name) == AddOns::Voids);
-    let namespaces: BTreeSet<String> = named.map(|row| row.name.clone()).collect();
-    let (mut exact, mut prefixes) = (BTreeSet::new(), BTreeSet::new());
-    for kind in RUN {
-        let key = |name: &str| format!("{}/{name}", kind.resource);
-        let components = data.components.iter().filter(|row| row.kinds.iter().any(|own| own == kind.kind));
-        let lawful = data.lawful.objects.iter().filter(|row| row.kind == kind.kind);
-        let managed = components.map(|row| (row.exact(), row.prefixed()));
-        for (name, prefix) in managed.chain(lawful.map(|row| (row.name.as_deref(), row.prefix.as_deref()))) {
-            exact.extend(name.map(key));
-            prefixes.extend(prefix.filter(|_| name.is_none()).map(key));
-        }
-    }
+fn workloads(data: &Data, named: &NamedObjects) -> RulePolicy {
+    let managed = data.namespaces.namespaces.iter().filter(|row| data.namespaces.add_ons(&row.name) == AddOns::Voids);
+    let namespaces: BTreeSet<String> = managed.map(|row| row.name.clone()).collect();
     let deeds: BTreeSet<&str> = data.lawful.deeds.iter().map(|deed| &*deed.kind).collect();
     let lawful = RUN.iter().filter(|kind| deeds.contains(kind.kind)).map(|kind| kind.resource);
     let modules = list(data.lawful.deeds.iter().map(|deed| &*deed.forbids_module));
@@ -251,8 +279,8 @@ fn workloads(guard: &Guard) -> RulePolicy {
                 "known",
                 format!(
                     "variables.key in {} ||\n{}.exists(prefix, variables.key.startsWith(prefix))",
-                    list(exact.iter().map(|key| &**key)),
-                    list(prefixes.iter().map(|key| &**key))
+                    keys(&named.known),
+                    keys(&named.known_prefixes)
                 ),
             ),
             // What a document tells people to do to nodes is told by the commands.
@@ -326,7 +354,7 @@ const DELETED: &[&Kind] = &[
 ];
 
 /// The kinds that run.
-const RUN: &[&Kind] = &[
+pub(super) const RUN: &[&Kind] = &[
     &kinds::CRON_JOB,
     &kinds::DAEMON_SET,
     &kinds::DEPLOYMENT,

@@ -77,6 +77,9 @@ pub struct ChartValues {
     /// Memory and CPU of each pod of the guard. Without a limit of the CPU, which would delay answers until changes go
     /// through unjudged.
     resources: PodResources,
+    /// Whether policies refuse the gravest changes also while the guard is down: `auto` from Kubernetes 1.30 on, `off` unless
+    /// set. They pay no attention to the mode and to waivers, and know no other configuration than `config`.
+    rule_policies: OptIn,
     /// Whether to have the Prometheus operator scrape the guard; `auto` where the resource ServiceMonitor exists.
     service_monitor: TriState,
     /// Taints of nodes that pods tolerate.
@@ -109,6 +112,24 @@ impl JsonSchema for TriState {
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({"enum": ["auto", "on", "off", true, false]})
+    }
+}
+
+/// As [`TriState`], and off unless set.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum OptIn {
+    #[default]
+    Off,
+}
+
+impl JsonSchema for OptIn {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        TriState::schema_name()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        TriState::json_schema(generator)
     }
 }
 

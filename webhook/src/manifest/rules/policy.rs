@@ -8,12 +8,12 @@ use aksarc_shared::k8s::kinds::Kind;
 use aksarc_shared::k8s::object::MAX_ENTRIES;
 use aksarc_shared::verdict::guard::Guard;
 
-use crate::manifest::conditions::a_person;
+use crate::manifest::conditions::{PersonTerms, a_person};
 use crate::manifest::namespace_selector;
 use crate::manifest::template::{fill, indent, quoted};
 
 /// A policy that stands in for some rules.
-pub(super) struct RulePolicy {
+pub(in crate::manifest) struct RulePolicy {
     pub(super) name: &'static str,
     pub(super) about: &'static str,
     /// The namespaces that it is asked about; `None` for objects of the cluster.
@@ -49,7 +49,13 @@ pub(super) struct PolicyRefusal {
 }
 
 impl RulePolicy {
-    pub(super) fn render(&self, guard: &Guard) -> String {
+    /// The rules that it stands in for, in the order of its validations.
+    pub(in crate::manifest) fn codes(&self) -> impl Iterator<Item = &'static str> {
+        self.validations.iter().map(|refusal| refusal.code)
+    }
+
+    /// The policy and its binding, for people as `person` tells them; nothing where `guard` denies nothing for its rules.
+    pub(in crate::manifest) fn render(&self, guard: &Guard, person: &PersonTerms) -> String {
         let mut validations = String::new();
         for refusal in &self.validations {
             let Some((head, instead)) = guard.denial(refusal.code) else { continue };
@@ -88,7 +94,7 @@ impl RulePolicy {
                 ("most", &MAX_ENTRIES.to_string()),
                 ("selector", &indent(&selector, 4)),
                 ("resources", &indent(&resources.collect::<String>(), 4)),
-                ("person", &indent(&a_person(guard), 6)),
+                ("person", &indent(&a_person(guard.data(), person), 6)),
                 ("variables", &indent(&variables.collect::<String>(), 2)),
                 ("validations", &indent(&validations, 2)),
             ],
