@@ -50,13 +50,21 @@ pub fn helm_release<'o>(object: &'o Object<'_>) -> &'o str {
 /// Whether an update of an object in a platform release was made by Helm, according to its managedFields. Microsoft's
 /// command line runs Helm as the signed-in user.
 pub fn is_release_update(before: &Object<'_>, after: &Object<'_>, data: &Data) -> bool {
-    let helm = |entry: &&ManagedEntry<'_>| data.provenance.is_helm(&entry.manager);
     if !is_platform_release(before, data) || !is_platform_release(after, data) {
         return false;
     }
-    let write = |entry: &ManagedEntry<'_>| (entry.manager.to_string(), entry.time.as_ref().map(ToString::to_string));
-    let old: HashSet<_> = before.managed().iter().filter(helm).map(write).collect();
-    after.managed().iter().filter(helm).any(|entry| !old.contains(&write(entry)))
+    let when = |entry: &ManagedEntry<'_>| entry.time.as_ref().map(ToString::to_string);
+    let write = |entry: &ManagedEntry<'_>| (entry.manager.to_string(), when(entry));
+    let old: HashSet<_> = before.managed().iter().map(write).collect();
+    let is_helm = |entry: &&ManagedEntry<'_>| data.provenance.is_helm(&entry.manager);
+    let mut new = after.managed().iter().filter(|entry| !old.contains(&write(entry))).peekable();
+    if new.peek().is_some() {
+        return new.any(|entry| is_helm(&entry));
+    }
+    // A time is in whole seconds. A manager's second write in one second leaves the times as they were, and its own is
+    // the latest. RFC 3339 times in UTC sort as text.
+    let latest = after.managed().iter().map(when).max();
+    after.managed().iter().filter(is_helm).any(|entry| latest == Some(when(entry)))
 }
 
 /// Whether an object of a platform release was written by Helm, according to its managedFields.
