@@ -14,6 +14,7 @@ use crate::data::{Data, Platform};
 use crate::facts::actor::{self, Actor, Ambiguous};
 use crate::facts::change::Change;
 use crate::finding::{Consequence, Evidence};
+use crate::k8s::kinds::Kind;
 use crate::k8s::user::User;
 use crate::people::waiver::{self, Waiver};
 use crate::rules::catalogue;
@@ -32,9 +33,14 @@ pub use settings::{Preset, Settings, SettingsError};
 pub struct Guard {
     data: Arc<Data>,
     settings: Settings,
-    /// The rules that judge changes, each with what it does in `enforce` at most.
-    rules: Vec<(&'static Rule, Mode)>,
+    /// The rules that judge changes.
+    rules: Vec<JudgingRule>,
+    /// The rules that judge changes of each kind, so that a change passes by all others.
+    by_kind: Vec<(&'static Kind, Vec<JudgingRule>)>,
 }
+
+/// A rule that judges changes, with what it does in `enforce` at most.
+type JudgingRule = (&'static Rule, Mode);
 
 impl Guard {
     /// Builds the guard from its settings.
@@ -74,7 +80,7 @@ impl Guard {
         data.lawful.objects.extend(settings.lawful.iter().cloned());
         let platforms = settings.platforms();
         let mut never_void = Vec::new();
-        let mut rules: Vec<(&'static Rule, Mode)> =
+        let mut rules: Vec<JudgingRule> =
             catalogue::ALL.iter().filter(|rule| rule.change.is_some()).map(|rule| (*rule, rule.mode)).collect();
         for (code, mode) in &settings.rules {
             let unknown = || catalogue::select(code).err();
@@ -96,7 +102,8 @@ impl Guard {
             return Err(SettingsError::NeverVoids { codes: never_void, place: settings.place() });
         }
         rules.retain(|(_, mode)| *mode != Mode::Off);
-        Ok(Guard { data: Arc::new(data), settings, rules })
+        let by_kind = by_kind(&rules);
+        Ok(Guard { data: Arc::new(data), settings, rules, by_kind })
     }
 
     /// The guard with the valid waivers of `more`, and those of them that break a term. Its own waivers all go on
@@ -214,7 +221,7 @@ impl Guard {
         let mut not_evaluated = change.misfit().map(NotEvaluated::from);
         let mut judged = Vec::new();
         if actor != Actor::Platform && not_evaluated.is_none() {
-            for (rule, mode) in &self.rules {
+            for (rule, mode) in self.rules_of(change.kind) {
                 judged.extend(self.judge_rule(rule, *mode, &submission));
             }
             not_evaluated = change.too_many_managed().map(NotEvaluated::ManagedFields);
@@ -231,14 +238,20 @@ impl Guard {
         Judgement { actor, preset: self.settings.mode, judged, not_evaluated }
     }
 
+    /// The rules that judge changes of a kind.
+    fn rules_of(&self, kind: &'static Kind) -> &[JudgingRule] {
+        self.by_kind.iter().find(|(own, _)| std::ptr::eq(*own, kind)).map_or(&[], |(_, rules)| rules)
+    }
+
     /// The findings of one rule in a change, with the decision about each. Nothing is allocated where there is none.
     fn judge_rule(&self, rule: &'static Rule, mode: Mode, submission: &Submission<'_, '_>) -> Vec<Judged> {
         let Submission { change, user, actor, now } = *submission;
         let is_watched = rule.guards.iter().any(|guard| {
-            // Kinds are compared by address: comparing names would be done a hundred times for each request.
             std::ptr::eq(guard.kind, change.kind)
-                && guard.subresource == change.subresource
                 && guard.operations.contains(&change.operation)
+                && guard.subresource.len() == change.subresource.len()
+                // Most requests have none: comparing it would call a function for each guard.
+                && (guard.subresource.is_empty() || guard.subresource == change.subresource)
         });
         let Some(judge) = rule.change.filter(|_| is_watched) else { return Vec::new() };
         // `partly`: the rule looked at managedFields, of which only a part is known. The rest may make the change lawful.
@@ -281,6 +294,25 @@ impl Guard {
     fn denies(&self, actor: Actor) -> bool {
         actor != Actor::Ambiguous || self.settings.actors.ambiguous == Ambiguous::Deny
     }
+}
+
+/// The rules that judge changes of each kind, in their order. Kinds are told apart by address.
+fn by_kind(rules: &[JudgingRule]) -> Vec<(&'static Kind, Vec<JudgingRule>)> {
+    let mut by_kind: Vec<(&'static Kind, Vec<JudgingRule>)> = Vec::new();
+    for (rule, mode) in rules {
+        for guard in rule.guards {
+            let known = by_kind.iter().position(|(kind, _)| std::ptr::eq(*kind, guard.kind));
+            let at = known.unwrap_or_else(|| {
+                by_kind.push((guard.kind, Vec::new()));
+                by_kind.len() - 1
+            });
+            let Some((_, own)) = by_kind.get_mut(at) else { continue };
+            if own.last().is_none_or(|(last, _)| last.code != rule.code) {
+                own.push((rule, *mode));
+            }
+        }
+    }
+    by_kind
 }
 
 /// A change, with the user who submits it and the time.

@@ -44,9 +44,9 @@ pub(crate) fn of_each(sizes: &[usize]) -> anyhow::Result<Vec<Worst>> {
     }
     shapes.sort_by_key(|(time, _)| std::cmp::Reverse(*time));
     let worst = |size: &usize| {
-        // A large one takes long to make.
+        // A large one takes long to make, and not every part of an object can be made that large.
         let candidates = if *size > LARGE { FEW } else { MANY };
-        let judged = shapes.iter().take(candidates).filter_map(|(_, shape)| shape.judge(&reviewer, *size));
+        let judged = shapes.iter().filter_map(|(_, shape)| shape.judge(&reviewer, *size)).take(candidates);
         judged.max_by_key(|worst| worst.time).with_context(|| format!("no review of {size} bytes"))
     };
     sizes.iter().map(worst).collect()

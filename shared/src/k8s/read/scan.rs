@@ -117,8 +117,19 @@ pub(crate) fn value<'a>(rest: &'a str, twin: Option<&str>) -> Option<&'a str> {
 /// Whether the value at the beginning of `rest` repeats the value `twin` verbatim. Only values with a closing byte are
 /// compared: a number could go on.
 pub(crate) fn repeats(rest: &str, twin: &str) -> bool {
-    twin.ends_with(['}', ']', '"']) && rest.starts_with(twin)
+    twin.ends_with(['}', ']', '"'])
+        && rest.as_bytes().get(..twin.len()).is_some_and(|own| is_same(own, twin.as_bytes()))
 }
+
+/// Whether two texts of one length are the same. Blocks are compared by vector instructions, of which the comparison of
+/// musl's, which the image has, makes no use.
+fn is_same(own: &[u8], other: &[u8]) -> bool {
+    let ((own, own_rest), (other, other_rest)) = (own.as_chunks::<BLOCK>(), other.as_chunks::<BLOCK>());
+    own.iter().zip(other).all(|(own, other)| own == other) && own_rest == other_rest
+}
+
+/// Bytes that are compared at once.
+const BLOCK: usize = 32;
 
 /// Whether only white space is left.
 pub(crate) fn is_end(text: &str, at: usize) -> bool {
