@@ -1,5 +1,6 @@
 //! The guard's Helm chart, rendered by the real Helm without a cluster.
 
+pub mod given;
 mod options;
 pub mod release;
 

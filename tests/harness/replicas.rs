@@ -142,6 +142,14 @@ pub fn signal(pid: u32, name: &str) -> anyhow::Result<()> {
 /// # Errors
 /// The guard presents no certificate that the API server would take, or none within three seconds.
 pub fn handshake(address: SocketAddr, bundle: &str) -> anyhow::Result<()> {
+    presented(address, bundle).map(drop)
+}
+
+/// The certificate that the guard presents to an API server that trusts `bundle`, in DER.
+///
+/// # Errors
+/// As [`handshake`].
+pub fn presented(address: SocketAddr, bundle: &str) -> anyhow::Result<Vec<u8>> {
     let mut roots = RootCertStore::empty();
     for der in CertificateDer::pem_slice_iter(bundle.as_bytes()) {
         roots.add(der?)?;
@@ -157,7 +165,8 @@ pub fn handshake(address: SocketAddr, bundle: &str) -> anyhow::Result<()> {
     while client.is_handshaking() {
         client.complete_io(&mut tcp)?;
     }
-    Ok(())
+    let chain = client.peer_certificates().context("a handshake without a certificate")?;
+    Ok(chain.first().context("an empty chain")?.to_vec())
 }
 
 fn decoded(base64: &Value) -> anyhow::Result<String> {
