@@ -1,6 +1,7 @@
 //! The origin of metadata and objects: whether the system or the user made them, and the evidence for it.
 
 mod hands;
+mod heaviest;
 mod keys;
 mod paths;
 mod writers;
@@ -12,8 +13,9 @@ use crate::finding::Evidence;
 use crate::k8s::object::{ManagedEntry, Object};
 
 pub(crate) use hands::{FirstWriters, maker};
+pub(crate) use heaviest::{FieldRank, Heaviest};
 pub use keys::{Keys, Origin};
-pub(crate) use paths::{Paths, Step, each_taken, spell, spell_briefly};
+pub(crate) use paths::{Paths, Step, each_taken, heaviest_taken, spell, spell_briefly};
 pub use writers::is_later;
 pub(crate) use writers::is_of_birth;
 

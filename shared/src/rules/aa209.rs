@@ -119,7 +119,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let takes = |entry: &ManagedEntry<'_>, names: [&str; 2]| {
         let mut takes = false;
         let steps = names.map(|name| Step::Field(name.into()));
-        origin::each_taken(entry, &kept, usize::MAX, |path| takes |= path.starts_with(&steps));
+        origin::each_taken(entry, &kept, |path| takes |= path.starts_with(&steps));
         takes
     };
     let owners: Vec<String> = object.owners().iter().map(|o| format!("{} {}", &*o.kind, &*o.name)).collect();

@@ -1,5 +1,7 @@
 //! AA301: a managed component was changed.
 
+use std::collections::BTreeSet;
+
 use crate::command::Command;
 use crate::data::{Component, Confidence, Data, Platform};
 use crate::facts::change::{Change, Operation};
@@ -9,15 +11,16 @@ use crate::facts::origin::{self, Step};
 use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
-use crate::rules::parts::changed::{self, changed_fields};
+use crate::rules::parts::changed::changed_fields;
 use crate::rules::parts::components::{by_owner, component, is_theirs, of_pods};
-use crate::rules::parts::differences::{FieldDifference, FieldRank};
+use crate::rules::parts::differences::FieldDifference;
 use crate::rules::parts::effect::{Effect, is_restart};
 use crate::rules::parts::finalizers::added_finalizers;
 use crate::rules::parts::put_back::{self, Past, Present};
+use crate::rules::parts::rank::{rank, rank_in};
 use crate::rules::parts::rest::{Rest, idle};
 use crate::rules::parts::target::target;
-use crate::rules::parts::written::{MAX_PATHS, each_hand, each_second, hands, root};
+use crate::rules::parts::written::{MAX_PATHS, each_hand, each_second, hands_in, root};
 use crate::rules::parts::{foreign, forged, names};
 use crate::rules::rule::{
     Across, Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch,
@@ -158,6 +161,9 @@ const COREDNS_CUSTOM: &str = "coredns-custom";
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let mut open: Option<String> = None;
     let mut drafts = Vec::new();
+    // Looked up, since there can be as many of them as suspects.
+    let described: BTreeSet<&Runs> = inventory.remarks(RULE.code).collect();
+    let managed: BTreeSet<&ServiceAddress> = inventory.remarks(RULE.code).collect();
     for suspect in inventory.undecided(RULE.code) {
         let draft = suspect.draft.clone();
         match &suspect.depends_on {
@@ -172,13 +178,12 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
                 drafts.push(with_past(draft, present.past(inventory, RULE.code)));
             }
             ComponentDecision::Image(image) => {
-                let is_described = || inventory.remarks::<Runs>(RULE.code).any(|runs| runs == image);
-                if !is_described() && context.unread(&kinds::ROLLED_OUT).is_none() {
+                if !described.contains(image) && context.unread(&kinds::ROLLED_OUT).is_none() {
                     drafts.push(draft);
                 }
             }
             ComponentDecision::Address(address) => {
-                if inventory.remarks(RULE.code).any(|managed: &ServiceAddress| managed == address) {
+                if managed.contains(address) {
                     drafts.push(draft);
                 }
             }
@@ -222,9 +227,9 @@ fn note_manifest(seen: &Seen<'_, '_>, notes: &mut Notes) {
 }
 
 fn settle_manifests(inventory: &Inventory, _: &Context<'_>, drafts: &mut Vec<Draft>) -> Option<String> {
-    let taken =
-        |address: &ServiceAddress| inventory.remarks::<ServiceAddress>(RULE.code).any(|managed| managed == address);
-    let claims = inventory.undecided::<ServiceAddress>(RULE.code).iter().filter(|claim| taken(&claim.depends_on));
+    let managed: BTreeSet<&ServiceAddress> = inventory.remarks(RULE.code).collect();
+    let claims = inventory.undecided::<ServiceAddress>(RULE.code).iter();
+    let claims = claims.filter(|claim| managed.contains(&claim.depends_on));
     drafts.extend(claims.map(|claim| claim.draft.clone()));
     None
 }
@@ -271,7 +276,7 @@ fn traces(seen: &Seen<'_, '_>, component: &Component, notes: &mut Notes) {
     let (object, kind, data) = (seen.object, seen.kind, seen.data);
     let mut present = None;
     let mut by_hand = Vec::new();
-    for draft in hands(object, kind, &component.product, data) {
+    for draft in hands_in(object, kind, component, data) {
         by_hand.push(format!("{}.", draft.path));
         let values = [draft.before.clone(), draft.after.clone()];
         let effect = Effect::of(kind.kind, component, &draft.path, values.each_ref().map(Option::as_deref));
@@ -315,22 +320,18 @@ fn strangers(object: &Object<'_>, kind: &'static Kind, component: &Component, da
         data,
         |entry| data.managers.is_stranger(&entry.manager),
         |entry, kept| {
-            origin::each_taken(entry, kept, MAX_PATHS, |path| {
-                let leaf = origin::spell(path);
-                if root(path).is_none() || is_restart(&leaf, [None, None]) {
-                    return;
+            for path in origin::heaviest_taken(entry, kept, MAX_PATHS, |path| rank(path, false)) {
+                let leaf = origin::spell(&path);
+                if root(&path).is_none() || is_restart(&leaf, [None, None]) {
+                    continue;
                 }
-                drafts.push(
-                Draft::at(ObjectRef::of(object, kind), &*leaf)
-                    .says(format!(
-                        "{subject} of {} was written by unrecognised client {}: neither the platform's nor a known tool of \
-                         people; a baseline settles it",
-                        component.product, &*entry.manager
-                    ))
-                    .with(Evidence::managed(entry))
-                    .lighter(Consequence::Info),
-            );
-            });
+                let draft = Draft::at(ObjectRef::of(object, kind), &*leaf).says(format!(
+                    "{subject} of {} was written by unrecognised client {}: neither the platform's nor a known tool of \
+                     people; a baseline settles it",
+                    component.product, &*entry.manager
+                ));
+                drafts.push(draft.with(Evidence::managed(entry)).lighter(Consequence::Info));
+            }
         },
     );
     drafts
@@ -343,7 +344,7 @@ fn finalizers(object: &Object<'_>, kind: &'static Kind, component: &Component, d
     }
     let mut drafts = Vec::new();
     each_hand(object, data, |entry, kept| {
-        origin::each_taken(entry, kept, usize::MAX, |path| {
+        origin::each_taken(entry, kept, |path| {
             let [Step::Field(meta), Step::Field(field), Step::Item(finalizer)] = path else { return };
             if &**meta == "metadata" && &**field == "finalizers" {
                 let draft = Draft::at(ObjectRef::of(object, kind), origin::spell(path))
@@ -383,10 +384,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         return vec![created(change, object, component, data)];
     }
     let rest = |before: &Object<'_>| Rest::of(before, change.kind, component).map(Rest::path);
-    let rank = |path: &[Step<'_>], shows| match rank_of(path, change.kind, component) {
-        FieldRank::Heavy => FieldRank::Heavy,
-        other => changed::rank(other, path, shows),
-    };
+    let rank = |path: &[Step<'_>], shows| rank_in(component, change.kind, path, shows);
     let mut drafts: Vec<Draft> = changed_fields(change, &component.product, data, rest, &rank)
         .into_iter()
         .map(|(draft, difference)| {
@@ -411,13 +409,6 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         .collect();
     drafts.extend(new_finalizers(change, component));
     drafts
-}
-
-/// The rank of a field of a component: what may replace it is never cut off behind what customises it.
-fn rank_of(path: &[Step<'_>], kind: &Kind, component: &Component) -> FieldRank {
-    // The value is not known here: `spec.replicas` may be 0.
-    let effect = Effect::of(kind.kind, component, &origin::spell_briefly(path), [None, Some("0")]);
-    if effect == Effect::Replaces { FieldRank::Heavy } else { FieldRank::Middle }
 }
 
 /// A draft: the change creates a component by hand. A deleted component may be made again as it was: nothing in it is

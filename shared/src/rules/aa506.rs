@@ -3,11 +3,11 @@
 use crate::data::{Data, Platform};
 use crate::facts::change::{Change, Operation};
 use crate::facts::notes::Notes;
-use crate::facts::origin::{self, FirstWriters, Paths, Provenance, Step};
+use crate::facts::origin::{self, FieldRank, FirstWriters, Paths, Provenance, Step};
 use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::{ManagedEntry, Object};
-use crate::rules::parts::differences::{Differing, FieldRank};
+use crate::rules::parts::differences::Differing;
 use crate::rules::parts::target::target;
 use crate::rules::parts::ways;
 use crate::rules::rule::{
@@ -93,16 +93,16 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
         .iter()
         .filter(|entry| is_own(entry) && is_person(entry) && first_writers.overwrote_another_writer(entry, object))
     {
-        origin::each_taken(entry, &kept, MAX_PATHS, |path| {
+        for path in origin::heaviest_taken(entry, &kept, MAX_PATHS, |_| FieldRank::Heavy) {
             if path.first() != Some(&Step::Field("spec".into())) {
-                return;
+                continue;
             }
             notes.drafts.push(
-                Draft::at(target(), origin::spell(path))
+                Draft::at(target(), origin::spell(&path))
                     .says(format!("network plug-in configuration {subject} was changed by {}", entry.manager))
                     .with(Evidence::managed(entry)),
             );
-        });
+        }
     }
 }
 

@@ -23,6 +23,7 @@ pub(crate) mod owners;
 pub(crate) mod platform_signs;
 pub(crate) mod pools;
 pub(crate) mod put_back;
+pub(crate) mod rank;
 pub(crate) mod rest;
 pub(crate) mod system_namespace;
 pub(crate) mod target;

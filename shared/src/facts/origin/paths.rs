@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use super::heaviest::{FieldRank, Heaviest};
 use crate::k8s::object::ManagedEntry;
 use crate::k8s::read::scan::{self, Nested};
 
@@ -148,31 +149,59 @@ fn find<'s>(steps: &HashMap<(usize, Step<'s>), usize>, from: usize, step: &Step<
     steps.get(&(from, step.clone())).copied()
 }
 
-/// Calls `each` with each path that an entry owns and `kept` does not, in the order of the keys, for the first `most`
-/// of them below each top-level field. For a list item that the entry added, it yields only the item.
-pub(crate) fn each_taken<'a>(
+/// Calls `each` with each path that an entry owns and `kept` does not, in the order of the keys. For a list item that the
+/// entry added, it yields only the item.
+pub(crate) fn each_taken<'a>(entry: &ManagedEntry<'a>, kept: &Paths<'_>, mut each: impl FnMut(&[Step<'a>])) {
+    walk_taken(entry, kept, |_, path| {
+        each(path);
+        true
+    });
+}
+
+/// The paths that [`each_taken`] yields and that matter most by `rank`, up to `most` of them below each top-level field, in
+/// the order of the keys.
+pub(crate) fn heaviest_taken<'a>(
     entry: &ManagedEntry<'a>,
     kept: &Paths<'_>,
     most: usize,
-    mut each: impl FnMut(&[Step<'a>]),
-) {
+    rank: impl Fn(&[Step<'a>]) -> FieldRank,
+) -> Vec<Vec<Step<'a>>> {
+    let mut roots: Vec<Heaviest<Vec<Step<'a>>>> = Vec::new();
+    walk_taken(entry, kept, |root, path| {
+        while roots.len() < root {
+            roots.push(Heaviest::new(most));
+        }
+        let Some(below) = roots.last_mut() else { return true };
+        below.add(rank(path), || path.to_vec());
+        !below.is_full()
+    });
+    let in_order = |below: Heaviest<_>| {
+        let mut items = below.into_items();
+        items.sort_by_key(|own| own.place);
+        items.into_iter().map(|own| own.item)
+    };
+    roots.into_iter().flat_map(in_order).collect()
+}
+
+/// Calls `each` with each path that an entry owns and `kept` does not, in the order of the keys, and with the number of its
+/// top-level field, from 1 on, until it says that it has seen enough of that field.
+fn walk_taken<'a>(entry: &ManagedEntry<'a>, kept: &Paths<'_>, mut each: impl FnMut(usize, &[Step<'a>]) -> bool) {
     let mut path: Vec<Step<'a>> = Vec::new();
     let mut places = vec![Some(Paths::START)];
-    let mut count = 0;
+    let (mut root, mut goes_on) = (0, true);
     walk(entry, |at| match at {
         PathEvent::Enter(step, owned) => {
             if path.is_empty() {
-                count = 0;
+                (root, goes_on) = (root + 1, true);
             }
             let place = kept.step(places.last().copied().flatten(), &step);
             path.push(step);
             places.push(place);
             let taken = owned != OwnedPath::Inside && !kept.has(place);
-            if taken && count < most {
-                count += 1;
-                each(&path);
+            if taken && goes_on {
+                goes_on = each(root, &path);
             }
-            !taken && count < most
+            !taken && goes_on
         }
         PathEvent::Leave => {
             path.pop();
@@ -324,7 +353,7 @@ mod tests {
             kept.insert_owned(&entry(other));
         }
         let mut found = Vec::new();
-        each_taken(&entry(fields), &kept, usize::MAX, |path| found.push(spell(path)));
+        each_taken(&entry(fields), &kept, |path| found.push(spell(path)));
         found
     }
 
@@ -356,11 +385,16 @@ mod tests {
     }
 
     #[test]
-    fn the_first_paths_of_each_top_level_field_are_named() {
-        let mut found = Vec::new();
+    fn the_paths_that_matter_most_below_each_top_level_field_are_named() {
         let fields = r#"{"f:data":{"f:a":{},"f:b":{},"f:c":{"f:d":{}}},"f:spec":{"f:a":{}},"f:x":{}}"#;
-        each_taken(&entry(fields), &Paths::default(), 2, |path| found.push(spell(path)));
-        assert_eq!(found, ["data.a", "data.b", "spec.a", "x"]);
+        let named = |rank: fn(&[Step<'_>]) -> FieldRank| -> Vec<String> {
+            let found = heaviest_taken(&entry(fields), &Paths::default(), 2, rank);
+            found.iter().map(|path| spell(path)).collect()
+        };
+        assert_eq!(named(|_| FieldRank::Heavy), ["data.a", "data.b", "spec.a", "x"]);
+        assert_eq!(named(|_| FieldRank::Light), ["data.a", "data.b", "spec.a", "x"]);
+        let deep = |path: &[Step<'_>]| if path.len() > 2 { FieldRank::Heavy } else { FieldRank::Middle };
+        assert_eq!(named(deep), ["data.a", "data.c.d", "spec.a", "x"]);
     }
 
     #[test]
@@ -394,7 +428,7 @@ mod tests {
         let mut set = Paths::default();
         set.insert_taken(&entry(own), &kept, leads);
         let mut members = 0;
-        each_taken(&entry(own), &kept, usize::MAX, |path| {
+        each_taken(&entry(own), &kept, |path| {
             let mut place = Some(Paths::START);
             for step in path {
                 place = set.step(place, step);

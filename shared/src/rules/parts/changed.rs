@@ -5,9 +5,10 @@ use crate::facts::change::Change;
 use crate::facts::origin::Step;
 use crate::finding::{Consequence, Draft};
 use crate::k8s::object::Object;
-use crate::rules::parts::differences::{Differing, FieldDifference, FieldRank, Ranking};
+use crate::rules::parts::differences::{Differing, FieldDifference, Ranking};
 use crate::rules::parts::effect::is_restart;
 use crate::rules::parts::owners::disowned;
+use crate::rules::parts::rank::rank;
 use crate::rules::parts::target::target;
 use crate::rules::parts::written::taken;
 
@@ -19,14 +20,7 @@ pub(crate) fn changed(
     data: &Data,
     rest: impl FnOnce(&Object<'_>) -> Option<Vec<Step<'static>>>,
 ) -> Vec<Draft> {
-    let rank = |path: &[Step<'_>], shows| rank(FieldRank::Heavy, path, shows);
     changed_fields(change, product, data, rest, &rank).into_iter().map(|(draft, _)| draft).collect()
-}
-
-/// The rank of a changed field: light where a person wrote it before, since it may be on its way back, or where it only
-/// restarts pods; `otherwise` elsewhere.
-pub(crate) fn rank(otherwise: FieldRank, path: &[Step<'_>], shows: bool) -> FieldRank {
-    if shows || is_template_annotation(path) { FieldRank::Light } else { otherwise }
 }
 
 /// As [`changed`], each draft with the field it is about; a draft on the object as a whole has none. `rank` decides which
@@ -84,11 +78,4 @@ pub(crate) fn wakes(difference: &FieldDifference, change: &Change<'_>) -> bool {
     // A Scale leaves out `spec.replicas` when it is 0.
     let rests = difference.before.as_deref().map_or(change.subresource == "scale", |before| before == "0");
     difference.path == "spec.replicas" && rests && difference.after.as_deref().is_some_and(|after| after != "0")
-}
-
-/// Whether a path is an annotation of the pod template. These weigh least in it: a restart changes nothing else.
-fn is_template_annotation(path: &[Step<'_>]) -> bool {
-    let is = |step: &Step<'_>, name: &str| matches!(step, Step::Field(field) if &**field == name);
-    matches!(path, [_, template, meta, annotations, _]
-        if is(template, "template") && is(meta, "metadata") && is(annotations, "annotations"))
 }

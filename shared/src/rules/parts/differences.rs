@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use serde_json::{Map, Value};
 
-use crate::facts::origin::{Paths, Step, spell};
+use crate::facts::origin::{FieldRank, Heaviest, Paths, Step, spell};
 use crate::k8s::object::Object;
 
 /// One field that differs.
@@ -46,22 +46,14 @@ impl<'o> Differing<'o> {
     /// The differences that matter most, by the rank that `rank` gives a path, which may lie under one of `shown`. A
     /// wholesale replacement differs everywhere, and the first fields say enough. Shown and light ones come last.
     pub(crate) fn heaviest(&self, shown: &Paths<'_>, rank: &Ranking<'_>) -> Vec<FieldDifference> {
-        let mut walk = DifferenceWalk { path: Vec::new(), shown, rank, seen: 0, found: Default::default() };
+        let mut walk = DifferenceWalk { path: Vec::new(), shown, rank, found: Heaviest::new(MAX_PATHS) };
         let start = WalkPlace { place: Some(Paths::START), shows: false };
         // The walk breaks off as soon as it has found enough.
         let _ = self.fields.iter().try_for_each(|(name, old, new)| walk.look(start, field(name), old, new));
-        let mut most: Vec<_> = walk.found.into_iter().flatten().take(MAX_PATHS).collect();
-        most.sort_by_key(|(rank, place, found)| (found.shows || *rank == FieldRank::Light, *place));
-        most.into_iter().map(|(_, _, difference)| difference).collect()
+        let mut most = walk.found.into_items();
+        most.sort_by_key(|own| (own.item.shows || own.rank == FieldRank::Light, own.place));
+        most.into_iter().map(|own| own.item).collect()
     }
-}
-
-/// How much a field matters: of many, those that matter most are reported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum FieldRank {
-    Heavy,
-    Middle,
-    Light,
 }
 
 /// The rank of the field at a path, and whether a path that is shown leads to it.
@@ -72,10 +64,7 @@ struct DifferenceWalk<'w, 'v> {
     path: Vec<Step<'v>>,
     shown: &'w Paths<'w>,
     rank: &'w Ranking<'w>,
-    /// The number of differences so far.
-    seen: usize,
-    /// The first differences of each rank, with their places in the order of paths.
-    found: [Vec<(FieldRank, usize, FieldDifference)>; 3],
+    found: Heaviest<FieldDifference>,
 }
 
 /// The position of a walk among the given paths.
@@ -139,20 +128,13 @@ impl<'v> DifferenceWalk<'_, 'v> {
         at: WalkPlace,
         values: impl FnOnce(&str) -> (Option<String>, Option<String>),
     ) -> ControlFlow<()> {
-        let rank = (self.rank)(&self.path, at.shows);
-        let [heavy, middle, light] = &mut self.found;
-        let list = match rank {
-            FieldRank::Heavy => &mut *heavy,
-            FieldRank::Middle => middle,
-            FieldRank::Light => light,
-        };
-        if list.len() < MAX_PATHS {
-            let path = spell(&self.path);
+        let path = &self.path;
+        self.found.add((self.rank)(path, at.shows), || {
+            let path = spell(path);
             let (before, after) = values(&path);
-            list.push((rank, self.seen, FieldDifference { path, before, after, shows: at.shows }));
-        }
-        self.seen += 1;
-        if heavy.len() < MAX_PATHS { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            FieldDifference { path, before, after, shows: at.shows }
+        });
+        if self.found.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }
 

@@ -4,37 +4,54 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::data::Data;
-use crate::facts::origin::{self, FirstWriters, Paths, Step};
+use crate::data::{Component, Data};
+use crate::facts::origin::{self, FieldRank, FirstWriters, Paths, Step};
 use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::Kind;
 use crate::k8s::object::{ManagedEntry, Object};
 use crate::rules::parts::differences::{is_private, scalar};
 use crate::rules::parts::effect::is_restart;
+use crate::rules::parts::rank::{rank, rank_in};
 
-/// A draft for each field of a platform's object that a person's tool took over from its first writer.
+/// A draft for each field of a platform's object that a person's tool took over from its first writer, for the ones that
+/// matter most below each top-level field.
 pub(crate) fn hands(object: &Object<'_>, kind: &'static Kind, product: &str, data: &Data) -> Vec<Draft> {
+    hands_by(object, kind, product, data, |path| rank(path, false))
+}
+
+/// As [`hands`], of an object of a component: what replaces the component matters most.
+pub(crate) fn hands_in(object: &Object<'_>, kind: &'static Kind, component: &Component, data: &Data) -> Vec<Draft> {
+    hands_by(object, kind, &component.product, data, |path| rank_in(component, kind, path, false))
+}
+
+fn hands_by(
+    object: &Object<'_>,
+    kind: &'static Kind,
+    product: &str,
+    data: &Data,
+    rank: impl Fn(&[Step<'_>]) -> FieldRank,
+) -> Vec<Draft> {
     let mut drafts = Vec::new();
     let mut values: HashMap<String, Option<Value>> = HashMap::new();
     let subject = format!("{} {}", kind.kind, object.meta.name);
     each_hand(object, data, |entry, kept| {
-        origin::each_taken(entry, kept, MAX_PATHS, |path| {
-            let Some(root) = root(path) else { return };
-            let leaf = origin::spell(path);
+        for path in origin::heaviest_taken(entry, kept, MAX_PATHS, &rank) {
+            let Some(root) = root(&path) else { continue };
+            let leaf = origin::spell(&path);
             let value = values.entry(root.to_owned()).or_insert_with(|| object.field(root));
             let now = value.as_ref().and_then(|value| value_at(value, &leaf));
             let draft = Draft::at(ObjectRef::of(object, kind), &*leaf)
                 .values(None, now.as_deref())
                 .says(format!("{subject} of {product} was changed by {}", &*entry.manager))
                 .with(Evidence::managed(entry));
-            let restart = is_restart(&leaf, [None, value.as_ref().and_then(|value| annotation(value, path))]);
+            let restart = is_restart(&leaf, [None, value.as_ref().and_then(|value| annotation(value, &path))]);
             drafts.push(if restart {
                 let says = format!("{subject} of {product}: pods were restarted by {}", &*entry.manager);
                 draft.says(says).lighter(Consequence::Info)
             } else {
                 draft
             });
-        });
+        }
     });
     drafts
 }
@@ -111,3 +128,33 @@ pub(crate) fn value_at(root: &Value, path: &str) -> Option<String> {
 
 /// The most fields reported below one field of one writer.
 pub(crate) const MAX_PATHS: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, json};
+
+    use super::*;
+    use crate::data::embedded;
+    use crate::k8s::kinds;
+    use crate::k8s::read::json;
+
+    #[test]
+    fn an_image_that_a_person_took_over_is_found_behind_many_fields_that_only_customise() {
+        let many: Map<String, Value> = (0..20).map(|at| (format!("f:a{at}"), json!({}))).collect();
+        let image = json!({"k:{\"name\":\"coredns\"}": {"f:image": {}}});
+        let pod = json!({"f:affinity": many, "f:containers": image});
+        let entry = |manager: &str, time: &str, fields: &Value| json!({"manager": manager, "operation": "Update", "time": time, "fieldsV1": fields});
+        let object = json!({"metadata": {
+            "name": "coredns", "namespace": "kube-system", "creationTimestamp": "2026-03-02T08:00:00Z",
+            "managedFields": [
+                entry("kubeadm", "2026-03-02T08:00:00Z", &json!({"f:spec": {"f:replicas": {}}})),
+                entry("kubectl-edit", "2026-05-18T09:14:00Z", &json!({"f:spec": {"f:template": {"f:spec": pod}}}))]}})
+        .to_string();
+        let object = json::object(object.as_bytes()).unwrap();
+        let component = embedded().component("Deployment", "kube-system", "coredns").unwrap();
+        let drafts = hands_in(&object, &kinds::DEPLOYMENT, component, embedded());
+        let paths: Vec<&str> = drafts.iter().map(|draft| &*draft.path).collect();
+        assert_eq!(paths.len(), MAX_PATHS);
+        assert!(paths.contains(&"spec.template.spec.containers[name=coredns].image"), "{paths:?}");
+    }
+}
