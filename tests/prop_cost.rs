@@ -10,9 +10,8 @@
 mod cost {
     pub(crate) mod objects;
     pub(crate) mod reviews;
+    pub(crate) mod tally;
 }
-
-use std::time::Duration;
 
 use aksarc_shared::data::{Platform, embedded};
 use aksarc_shared::facts::change::Operation;
@@ -21,7 +20,8 @@ use aksarc_shared::k8s::kinds::{Kind, NODE};
 use aksarc_shared::rules::derive;
 use aksarc_shared::verdict::check::{Check, Params};
 use cost::objects::{AXES, Side, object};
-use cost::reviews::{NULL, Texts, all_on, review, reviewer, sides, thread_time};
+use cost::reviews::{NULL, Texts, all_on, review, reviewer, sides};
+use cost::tally::Tally;
 use serde_json::{Value, json};
 
 #[test]
@@ -104,54 +104,8 @@ fn the_user_of_a_review_costs_by_the_byte() {
     tally.done();
 }
 
-/// The comparisons made, and those that cost more than they should.
-#[derive(Default)]
-struct Tally {
-    compared: usize,
-    steep: Vec<String>,
-}
-
-impl Tally {
-    /// Compares what judging costs at two sizes.
-    fn compare(&mut self, what: &str, [small, large]: &[Vec<u8>; 2], judge: &mut dyn FnMut(&[u8])) {
-        let (mut of_small, mut of_large) = (Duration::MAX, Duration::MAX);
-        let mut ratio = f64::MAX;
-        self.compared += 1;
-        for _ in 0..RUNS {
-            for (body, best) in [(small, &mut of_small), (large, &mut of_large)] {
-                let start = thread_time();
-                judge(body);
-                *best = (*best).min(thread_time().saturating_sub(start));
-            }
-            ratio = per_byte(of_large, large) / per_byte(of_small, small);
-            if ratio < STEEP {
-                return;
-            }
-        }
-        let of = |time: Duration, body: &[u8]| format!("{time:?} for {} bytes", body.len());
-        let (small, large) = (of(of_small, small), of(of_large, large));
-        self.steep.push(format!("{what}: {ratio:.1} times as much for each byte: {small}, {large}"));
-    }
-
-    fn done(self) {
-        assert!(self.compared > 0, "nothing was compared");
-        let Tally { compared, steep } = self;
-        assert!(steep.is_empty(), "{} of {compared}:\n{}", steep.len(), steep.join("\n"));
-    }
-}
-
-fn per_byte(time: Duration, body: &[u8]) -> f64 {
-    time.as_secs_f64() / f64::from(u32::try_from(body.len()).unwrap())
-}
-
 /// The number of items at first.
 const SMALL: usize = 64;
 
 /// The factor by which they grow.
 const TIMES: usize = 16;
-
-/// What costs by the byte costs the same for each byte; what costs by the square of them sixteen times as much.
-const STEEP: f64 = 2.5;
-
-/// The most measurements, of which the best counts.
-const RUNS: usize = 8;

@@ -167,10 +167,9 @@ fn flatten(
         let at = matches!(source, ManifestSource::File(_)).then(|| at.clone());
         return take(Manifest { source: source.name().to_owned(), at, object });
     }
-    let items = object.get_mut("items").map(Value::take);
+    let Some(Value::Array(items)) = object.get_mut("items").map(Value::take) else { return Ok(()) };
     let (api_version, kind) = (text(&object, "apiVersion"), text(&object, "kind"));
     let single = kind.strip_suffix("List").unwrap_or_default();
-    let items = items.as_ref().and_then(Value::as_array).cloned().unwrap_or_default();
     for (number, mut item) in items.into_iter().enumerate() {
         // A typed list, such as NodeList, leaves the type out of its items.
         if let Some(fields) = item.as_object_mut()

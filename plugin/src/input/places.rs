@@ -144,11 +144,15 @@ fn steps(path: &str) -> Vec<PathStep<'_>> {
 fn json(text: &str) -> Vec<Node> {
     let mut documents = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
     let mut nodes = Vec::new();
+    let (mut read, mut line, mut column) = (0, 0, 0);
     while let Some(Ok(document)) = documents.next() {
         let begins = documents.byte_offset().saturating_sub(document.get().len());
-        let before = text.get(..begins).unwrap_or_default();
-        let line = before.matches('\n').count();
-        let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count());
+        // Only what was not read before is looked at: there can be as many documents as bytes.
+        let between = text.get(read..begins).unwrap_or_default();
+        let last = between.rsplit('\n').next().unwrap_or_default();
+        column = last.chars().count() + if last.len() == between.len() { column } else { 0 };
+        line += between.matches('\n').count();
+        read = begins;
         let whole = Node { at: FilePosition { line: line + 1, column: column + 1 }, value: NodeValue::Map(Vec::new()) };
         nodes.push(yaml(document.get(), line).into_iter().next().unwrap_or(whole));
     }

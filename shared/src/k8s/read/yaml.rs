@@ -68,7 +68,12 @@ fn of_shape(text: &str, error: &Error) -> ReadError {
 }
 
 fn fault(error: &Error) -> ReadError {
-    match error.without_snippet() {
+    // What is wrong behind an alias is wrapped in the alias' own error.
+    let inner = match error.without_snippet() {
+        Error::AliasError { error, .. } => error.without_snippet(),
+        other => other,
+    };
+    match inner {
         Error::DuplicateMappingKey { key, location } => {
             let key = key.as_deref().map(|key| format!(" {key:?}")).unwrap_or_default();
             let (line, column) = (location.line(), location.column());
@@ -87,17 +92,17 @@ fn fault(error: &Error) -> ReadError {
     }
 }
 
-/// Limits in proportion to the size of the text. Aliases, which can make much of a small text, are limited by fixed
-/// numbers.
+/// Limits in proportion to the size of the text, and for small texts those of larger ones: aliases can make much of little.
 fn options(text: &str, duplicate_keys: DuplicateKeyPolicy) -> Options {
     let usual = Budget::default();
     let bytes = text.len();
+    let made = bytes.saturating_mul(MADE_PER_BYTE);
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_documents: usual.max_documents.max(bytes),
             max_events: usual.max_events.max(bytes.saturating_mul(EVENTS_PER_BYTE)),
-            max_nodes: usual.max_nodes.max(bytes),
-            max_total_scalar_bytes: usual.max_total_scalar_bytes.max(bytes),
+            max_nodes: made.max(NODES_OF_A_SMALL_TEXT),
+            max_total_scalar_bytes: made.max(BYTES_OF_A_SMALL_TEXT),
         },
         duplicate_keys: duplicate_keys,
         legacy_octal_numbers: true,
@@ -108,6 +113,13 @@ fn options(text: &str, duplicate_keys: DuplicateKeyPolicy) -> Options {
 
 /// The most of the reader's events that one byte of YAML makes, such as `-` where it begins a list: begin, empty item, end.
 const EVENTS_PER_BYTE: usize = 4;
+
+/// More values, and more bytes of them, than one byte of YAML without aliases makes.
+const MADE_PER_BYTE: usize = 2;
+
+/// What aliases may make of a text of a few lines: more than manifests have.
+const NODES_OF_A_SMALL_TEXT: usize = 10_000;
+const BYTES_OF_A_SMALL_TEXT: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -166,6 +178,28 @@ mod tests {
         }
         writeln!(bomb, "# {}", "x".repeat(4 << 20)).unwrap();
         documents(&bomb).unwrap_err();
+    }
+
+    #[test]
+    fn aliases_make_no_more_of_a_text_than_a_larger_one_holds() {
+        let aliases = |of: &str, n: usize| [of].repeat(n).join(", ");
+        let list = |n: usize| format!("a: &a [{}]\nl: [{}]\n", aliases("v", n), aliases("*a", n));
+        let text = |n: usize| format!("a: &a {}\nl: [{}]\n", "word".repeat(n), aliases("*a", 99));
+        for lawful in [list(20), list(90), text(100), text(2_000)] {
+            documents(&lawful).unwrap();
+        }
+        for bomb in [list(120), list(5_000), text(4_000), text(100_000)] {
+            let said = documents(&bomb).unwrap_err().to_string();
+            assert!(said.starts_with("more than is read as YAML"), "{} bytes: {said}", bomb.len());
+        }
+        // Each list has thirty times as much as the last.
+        let mut nested = format!("a0: &a0 {}\n", "word".repeat(500));
+        for level in 1..4 {
+            let last = aliases(&format!("*a{}", level - 1), 30);
+            writeln!(nested, "a{level}: &a{level} [{last}]").unwrap();
+        }
+        assert!(nested.len() < 3_000);
+        documents(&nested).unwrap_err();
     }
 
     #[test]
