@@ -14,6 +14,7 @@ mod snapshot;
 #[path = "fuzz/targets/waiver.rs"]
 mod waiver;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::time::Instant;
 
@@ -42,6 +43,37 @@ fn snapshots_of_the_corpus() {
 #[test]
 fn waivers_of_the_corpus() {
     each("waiver", waiver::run);
+}
+
+/// The fuzzer is no part of the workspace, so that its crates have a lock file of their own.
+#[test]
+fn the_fuzzer_is_built_with_the_crates_that_are_shipped() {
+    let [shipped, fuzzed] = ["Cargo.lock", "tests/fuzz/Cargo.lock"].map(locked);
+    let others: Vec<_> = fuzzed
+        .iter()
+        .filter(|(name, versions)| shipped.get(*name).is_some_and(|own| !versions.is_subset(own)))
+        .map(|(name, versions)| format!("{name} {versions:?}, and {:?} is shipped", shipped[name]))
+        .collect();
+    assert!(fuzzed.contains_key("serde-saphyr"), "{} crates", fuzzed.len());
+    assert!(
+        others.is_empty(),
+        "copy Cargo.lock to tests/fuzz and run `cargo fuzz build` there:\n{}",
+        others.join("\n")
+    );
+}
+
+/// The crates of a lock file, with their versions.
+fn locked(path: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let text = fs::read_to_string(root().join(path)).unwrap();
+    let mut crates: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for package in text.split("[[package]]").skip(1) {
+        let field = |key: &str| {
+            let value = package.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(" = \""));
+            value.unwrap().trim_end_matches('"').to_owned()
+        };
+        crates.entry(field("name")).or_default().insert(field("version"));
+    }
+    crates
 }
 
 fn each(target: &str, run: fn(&[u8])) {
