@@ -39,9 +39,9 @@ use aksarc_tests::figures::{self, median};
 use aksarc_tests::image::{Architecture, static_program, target};
 use aksarc_tests::root;
 use anyhow::ensure;
-use guard::client::{Clients, NAME};
+use guard::client::Clients;
 use guard::review::{Edit, review};
-use guard::server::Server;
+use guard::server::{Server, certificates};
 use guard::{bare, patches, worst};
 use hyper::body::Bytes;
 use serde_json::{Value, json};
@@ -213,15 +213,6 @@ async fn memory(guard: &Server, directory: &Path, reviews: usize) -> anyhow::Res
         }
     }
     guard.resident()
-}
-
-fn certificates(directory: &Path) -> anyhow::Result<()> {
-    let pair = rcgen::KeyPair::generate()?;
-    // The API server reaches both by their address.
-    let names = vec![NAME.to_owned(), "127.0.0.1".to_owned()];
-    let certificate = rcgen::CertificateParams::new(names)?.self_signed(&pair)?;
-    fs::write(directory.join("tls.crt"), certificate.pem())?;
-    Ok(fs::write(directory.join("tls.key"), pair.serialize_pem())?)
 }
 
 fn mib(bytes: u64) -> String {

@@ -34,7 +34,7 @@ pub(crate) fn review(edit: Edit, bytes: usize) -> String {
 fn whole(edit: Edit, images: &[Value]) -> String {
     let (kind, resource) =
         (r#"{"group":"","version":"v1","kind":"Node"}"#, r#"{"group":"","version":"v1","resource":"nodes"}"#);
-    let user = json!({"username": "alice@contoso.example", "groups": ["operators", "system:authenticated"],
+    let user = json!({"username": PERSON, "groups": ["operators", "system:authenticated"],
         "extra": {"authentication.kubernetes.io/credential-id": ["X509SHA256=5d41402abc4b2a76b9719d911017c592"]}});
     let options = json!({"kind": "PatchOptions", "apiVersion": "meta.k8s.io/v1", "fieldManager": "kubectl-label"});
     let (object, old) = (node(edit, images, true), node(edit, images, false));
@@ -86,4 +86,7 @@ pub(crate) fn image(n: usize) -> Value {
     json!({"names": names, "sizeBytes": 91_234_567 + n})
 }
 
-const NODE: &str = "moc-l7x2";
+/// The name of the node.
+pub(crate) const NODE: &str = "moc-l7x2";
+/// The name of the person.
+pub(crate) const PERSON: &str = "alice@contoso.example";

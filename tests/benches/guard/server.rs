@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use tokio::net::TcpStream;
 
+use super::client::NAME;
+
 /// A server under test, ended with the value.
 pub(crate) struct Server {
     process: Child,
@@ -62,6 +64,16 @@ impl Server {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
         Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? << 10)
     }
+}
+
+/// Writes the certificate of both servers and its key into `directory`.
+pub(crate) fn certificates(directory: &Path) -> anyhow::Result<()> {
+    let pair = rcgen::KeyPair::generate()?;
+    // The API server reaches both by their address.
+    let names = vec![NAME.to_owned(), "127.0.0.1".to_owned()];
+    let certificate = rcgen::CertificateParams::new(names)?.self_signed(&pair)?;
+    fs::write(directory.join("tls.crt"), certificate.pem())?;
+    Ok(fs::write(directory.join("tls.key"), pair.serialize_pem())?)
 }
 
 impl Drop for Server {
