@@ -4,10 +4,9 @@
 //! cargo run --profile dist -p aksarc-tests --bin bench-guard [-- --json FILE] [--million]
 //! ```
 //!
-//! The guard is the program of the image, which is built for musl; see CONTRIBUTING.md for what that needs. The responder
-//! is a program of this machine. Both run as processes of their own; CPU is what the kernel counted for each of their threads, so only the ratio
-//! within one run says something. Many short rounds of both alternate, so that a busy machine makes both dearer, and the
-//! median of the rounds' ratios counts.
+//! Both run as processes of their own, with the C library of this machine; the image's, musl, makes both dearer. CPU is
+//! what the kernel counted for each of their threads, so only the ratio within one run says something. Many short rounds
+//! of both alternate, so that a busy machine makes both dearer, and the median of the rounds' ratios counts.
 
 // What prop_cost judges too.
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "the objects are our own")]
@@ -36,8 +35,7 @@ use std::time::Duration;
 use aksarc_shared::rules::catalogue;
 use aksarc_shared::rules::rule::Mode;
 use aksarc_tests::figures::{self, median};
-use aksarc_tests::image::{Architecture, static_program, target};
-use aksarc_tests::root;
+use aksarc_tests::product;
 use anyhow::ensure;
 use guard::client::Clients;
 use guard::review::{Edit, review};
@@ -119,8 +117,7 @@ async fn measure(reviews: usize) -> anyhow::Result<Value> {
         "apiVersion": "aksarc.dev/v1alpha1", "kind": "GuardConfig", "mode": "enforce", "platform": "azure-local", "rules": on,
     });
     fs::write(directory.join("config.yaml"), config.to_string())?;
-    let program = static_program(Architecture::HOST, &root(), &target(Architecture::HOST))?;
-    let guard = Server::start_guard(&program, directory).await?;
+    let guard = Server::start_guard(directory).await?;
     let mut limits = Limits::default();
 
     let idle = guard.resident()?;
@@ -129,7 +126,7 @@ async fn measure(reviews: usize) -> anyhow::Result<Value> {
     let mut out = io::stdout();
     writeln!(out, "resident memory of the guard: {} idle, {} after {reviews} further reviews", mib(idle), mib(after))?;
     limits.hold("idle memory", idle <= MOST_IDLE);
-    let program = fs::metadata(program)?.len();
+    let program = fs::metadata(product::webhook()?)?.len();
     writeln!(out, "program of the guard: {program} bytes")?;
     limits.hold("the program", program <= MOST_PROGRAM);
     limits.hold("memory after all reviews", after <= MOST_AFTER);

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 // musl's own allocator takes memory from the kernel for each review, and gives it back: a review costs twice as much.
 #[cfg(target_env = "musl")]
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 fn main() -> ExitCode {
     aksarc_webhook::args::run()
