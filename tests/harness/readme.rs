@@ -28,7 +28,7 @@ pub fn blocks<const N: usize>(heading: &str) -> anyhow::Result<[String; N]> {
 }
 
 /// A directory for typing commands, with the files that README takes for granted: `ca.crt`, `deploy/`, and on the
-/// `PATH` kubectl and the guard's program.
+/// `PATH` kubectl, Helm and the guard's program.
 #[derive(Debug)]
 pub struct Desk<'c> {
     cluster: &'c ControlPlane,
@@ -49,7 +49,7 @@ impl<'c> Desk<'c> {
             Err(error) if !deploy.exists() => return Err(error.into()),
             _ => {}
         }
-        let mut path = vec![parent(&Tool::Kubectl.path()?), parent(&product::webhook()?)];
+        let mut path = vec![parent(&Tool::Kubectl.path()?), parent(&Tool::Helm.path()?), parent(&product::webhook()?)];
         path.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
         let path = env::join_paths(path)?.into_string().ok().context("a PATH that is no text")?;
         Ok(Desk { cluster, directory, path })
