@@ -1,11 +1,14 @@
-//! The ways round the guard that are open to somebody with every right, tried on a real API server: each is refused by a
-//! policy, or shows in a metric of the guard, or is named in SECURITY.md.
+//! The ways round the guard that somebody with every right has, tried on a real API server: each is refused by a policy, or
+//! something shows it. SECURITY.md has the table of them.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
-use std::collections::BTreeSet;
+mod disarming {
+    pub(crate) mod open;
+}
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use aksarc_shared::k8s::read::yaml;
@@ -15,9 +18,10 @@ use aksarc_tests::replicas::{Replicas, configuration_path, secret_path};
 use aksarc_tests::{Answer, ControlPlane, Finished, Http, Identity, Kubernetes, PatchKind, product, wait};
 use aksarc_webhook::manifest::protection::{self, NAMESPACE_POLICY, OBJECTS_POLICY, POLICY};
 use aksarc_webhook::manifest::{self, ManifestOptions};
+use disarming::open::Scene;
 use serde_json::{Value, json};
 
-/// A way round the guard, by its number in the list below.
+/// A way round the guard, by its number in SECURITY.md's table.
 struct Way {
     number: u8,
     found: Found,
@@ -27,7 +31,8 @@ struct Way {
 enum Found {
     /// The policy of this name refuses the request: method, path and body.
     Refused(&'static str, Method, &'static str, Value),
-    /// The guard's metric `aksarc_protection_armed` falls, after this change of the policy's binding or of the policy.
+    /// The guard's metric `aksarc_protection_armed` falls, after this change of the policy's binding or of the policy, and
+    /// `guard test` sees it of the guard's webhook configuration.
     Metric(&'static str, Value),
     /// A check's finding of AA903 says these words, after this change of a policy or binding.
     Check(&'static str, Value, &'static str),
@@ -35,7 +40,27 @@ enum Found {
     Documented(&'static str),
     /// What is generated leaves no such way.
     Closed(fn()),
+    /// It goes through, and this shows it.
+    Open(&'static str, fn(&Scene)),
 }
+
+impl Found {
+    /// Who finds it, in the words of SECURITY.md's table.
+    fn by(&self) -> &[&'static str] {
+        match self {
+            Found::Refused(..) => &["refused"],
+            Found::Metric(path, _) if path.contains("/protection.") => &[ARMED, "`guard test`"],
+            Found::Metric(..) => &[ARMED],
+            Found::Check(..) => &["AA903"],
+            Found::Documented(_) => &["this page"],
+            Found::Closed(_) => &["closed"],
+            Found::Open(by, _) => std::slice::from_ref(by),
+        }
+    }
+}
+
+const AUDIT_LOG: &str = "audit log";
+const ARMED: &str = "`aksarc_protection_armed`";
 
 #[derive(Clone, Copy)]
 enum Method {
@@ -44,14 +69,9 @@ enum Method {
     Merge,
 }
 
-/// The ways, each by what is changed or used:
-/// 1 binding deleted; 2 binding without `Deny`, or narrowed; 3 policy that never matches, or fails open; 4 parts of the
-/// guard deleted or scaled to 0; 5 NetworkPolicy in its namespace; 6 label that a selector skips; 7 its namespace
-/// deleted; 8 quota there; 9 another program in its Deployment; 10 another configuration; 11 waiver for oneself; 12
-/// impersonation; 13 certificate or token of a platform's identity; 14 APIService over a group; 15 paths that nobody
-/// matches.
+/// The ways of SECURITY.md's table.
 fn ways() -> Vec<Way> {
-    use Found::{Check, Closed, Documented, Metric, Refused};
+    use Found::{Check, Closed, Documented, Metric, Open, Refused};
     use Method::{Create, Delete, Merge};
     let refused = |number, policy, method, path, body| Way { number, found: Refused(policy, method, path, body) };
     let documented = |number, words| Way { number, found: Documented(words) };
@@ -124,11 +144,12 @@ fn ways() -> Vec<Way> {
         objects(9, Merge, "apis/apps/v1/OWN/deployments/guard", image),
         objects(9, Merge, "apis/apps/v1/OWN/deployments/guard", arguments),
         objects(10, Merge, "api/v1/OWN/configmaps/guard", json!({"data": {"guard.yaml": "mode: observe"}})),
-        documented(11, "`requestedBy` and `approvedBy` are names, which one person can write alone"),
-        documented(12, "A user who may impersonate,"),
-        documented(13, "have a certificate signed for one of the platform's identities"),
-        documented(14, "An APIService that takes over a group"),
-        documented(15, "Connections into pods and through `nodes/proxy` are no writes"),
+        Way { number: 11, found: Open(AUDIT_LOG, Scene::waiver_for_oneself) },
+        Way { number: 12, found: Open(AUDIT_LOG, Scene::impersonation) },
+        Way { number: 13, found: Open(AUDIT_LOG, Scene::token) },
+        Way { number: 15, found: Open(AUDIT_LOG, Scene::node_proxy) },
+        // The last, since it leaves a group of the API without a server.
+        Way { number: 14, found: Open("AA308", Scene::api_service) },
     ]
 }
 
@@ -139,12 +160,8 @@ fn each_way_round_the_guard_is_refused_or_has_somebody_who_finds_it() {
     parts(&cluster);
     let guard = replicas.start(&json!({"mode": "enforce", "platform": "azure-local"})).unwrap();
     await_armed(&guard, &[("configuration", 1.0), ("namespace", 1.0)]);
-    let ways = ways();
-    let numbers: BTreeSet<u8> = ways.iter().map(|way| way.number).collect();
-    assert_eq!(numbers, (1..=15).collect());
-    let security = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../SECURITY.md")).unwrap();
-    let security = security.split_whitespace().collect::<Vec<_>>().join(" ");
-    for way in &ways {
+    let security = security();
+    for way in &ways() {
         match &way.found {
             Found::Refused(policy, method, path, body) => {
                 for who in [Identity::Person, Identity::Admin] {
@@ -156,9 +173,12 @@ fn each_way_round_the_guard_is_refused_or_has_somebody_who_finds_it() {
                 }
             }
             Found::Metric(path, change) => {
+                assert_eq!(tried_deletion(&cluster), "refused by the policy");
                 alter(&cluster, path, change);
                 let object = if path.contains("/namespace") { "namespace" } else { "configuration" };
                 await_armed(&guard, &[(object, 0.0)]);
+                let answer = if object == "configuration" { "passed" } else { "refused by the policy" };
+                assert_eq!(tried_deletion(&cluster), answer, "{path}");
                 repair(&cluster, path);
                 await_armed(&guard, &[("configuration", 1.0), ("namespace", 1.0)]);
             }
@@ -173,12 +193,55 @@ fn each_way_round_the_guard_is_refused_or_has_somebody_who_finds_it() {
             }
             Found::Documented(words) => assert!(security.contains(words), "{} {words}", way.number),
             Found::Closed(proof) => proof(),
+            Found::Open(..) => {}
         }
     }
     the_namespace_goes_on_working(&cluster);
     refusals_are_in_the_audit_log(&cluster);
     what_is_opened_is_closed_again(&cluster, &guard);
     tools_that_keep_the_guard_open_it_for_one_sync(&cluster, &guard);
+}
+
+#[test]
+fn ways_that_stay_open_leave_a_trace() {
+    let scene = Scene::set();
+    for way in ways() {
+        if let Found::Open(_, play) = way.found {
+            play(&scene);
+        }
+    }
+}
+
+/// Each row of the table names all who find its way, and nobody else.
+#[test]
+fn the_table_of_ways_names_who_finds_each() {
+    let mut tried: BTreeMap<u8, BTreeSet<&str>> = BTreeMap::new();
+    let ways = ways();
+    for way in &ways {
+        tried.entry(way.number).or_default().extend(way.found.by());
+    }
+    let security = fs::read_to_string(SECURITY).unwrap();
+    let (_, section) = security.split_once("### Ways round the guard\n").unwrap();
+    let cells = |row: &'static str| row.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>();
+    let rows = section.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
+    let rows: Vec<Vec<&str>> = rows.skip(2).map(|row| cells(row.to_owned().leak())).collect();
+    let told = rows.iter().map(|row| (row[0].parse().unwrap(), row[2].split(", ").collect()));
+    assert_eq!(told.collect::<BTreeMap<u8, BTreeSet<&str>>>(), tried);
+    assert_eq!(rows.len(), 15);
+}
+
+/// SECURITY.md, in one line.
+fn security() -> String {
+    fs::read_to_string(SECURITY).unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The answer that `guard test` gets when it tries to delete the guard's webhook configuration.
+fn tried_deletion(cluster: &ControlPlane) -> String {
+    let mut command = cluster.command(&Identity::Person, &product::plugin().unwrap()).unwrap();
+    let finished = Finished::run(command.args(["guard", "test", "-o", "json"]), None).unwrap();
+    let test: Value = serde_json::from_str(&finished.stdout).unwrap_or_else(|_| panic!("{}", finished.stderr));
+    let is_it = |request: &&Value| request["request"] == "delete the guard's webhook configuration";
+    test["requests"].as_array().unwrap().iter().find(is_it).unwrap()["answer"].as_str().unwrap().to_owned()
 }
 
 /// Somebody changes a policy or its binding, or deletes it.
@@ -439,4 +502,5 @@ fn own(path: &str) -> String {
     format!("/{}", path.replace("OWN", &format!("namespaces/{}", manifest::NAMESPACE)))
 }
 
+const SECURITY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../SECURITY.md");
 const LIMIT: Duration = Duration::from_mins(1);
