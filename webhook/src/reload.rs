@@ -122,7 +122,7 @@ impl CertificateFiles {
     /// A line for people.
     pub fn start(directory: PathBuf, metrics: &mut Metrics) -> Result<Self, String> {
         let pair = CertificatePair::read(&directory).map_err(|error| Chain(&error).to_string())?;
-        let LoadedCertificate { config, not_after } = pair.load().map_err(|error| Chain(&error).to_string())?;
+        let LoadedCertificate { config, not_after, .. } = usable(&pair)?;
         let reloads = ReloadCounters::register(metrics, "certificate");
         reloads.succeeded(Timestamp::now());
         let expiry = expiry(metrics);
@@ -138,13 +138,19 @@ impl CertificateFiles {
             Ok(pair) => pair_hash(pair),
             Err(error) => ContentHash::of(error.as_bytes()),
         };
-        let load = || pair.and_then(|pair| pair.load().map_err(|error| Chain(&error).to_string()));
+        let load = || pair.and_then(|pair| usable(&pair));
         self.seen.poll(hash, &self.reloads, "certificate", load, |loaded| {
             tracing::info!(not_after = %loaded.not_after, "certificate taken into use");
             self.expiry.set(loaded.not_after.as_second());
             self.presented.present(loaded.config);
         })
     }
+}
+
+/// The pair as a certificate that API servers may take; the error is a line for people.
+fn usable(pair: &CertificatePair) -> Result<LoadedCertificate, String> {
+    let loaded = pair.load().and_then(|loaded| loaded.valid_at(Timestamp::now()));
+    loaded.map_err(|error| Chain(&error).to_string())
 }
 
 /// The series of a certificate's end, from files or not.

@@ -54,12 +54,11 @@ impl CertificatePair {
     pub fn load(&self) -> Result<LoadedCertificate, CertificateError> {
         let chain: Vec<CertificateDer<'static>> =
             CertificateDer::pem_slice_iter(&self.chain).collect::<Result<_, _>>().map_err(CertificateError::Chain)?;
-        let mut not_after: Option<Timestamp> = None;
-        for certificate in &chain {
-            let end = Validity::of(certificate).map_err(CertificateError::NotX509)?.end;
-            not_after = Some(not_after.map_or(end, |earliest| earliest.min(end)));
-        }
-        let not_after = not_after.ok_or(CertificateError::Empty)?;
+        let ends = chain.iter().map(|own| Ok(Validity::of(own).map_err(CertificateError::NotX509)?.end));
+        let ends = ends.collect::<Result<Vec<Timestamp>, CertificateError>>()?;
+        let (Some(&end), Some(&not_after)) = (ends.first(), ends.iter().min()) else {
+            return Err(CertificateError::Empty);
+        };
         let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(CertificateError::Key)?;
         let mut config = ServerConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&version::TLS13, &version::TLS12])?
@@ -70,7 +69,7 @@ impl CertificatePair {
         // They keep connections for minutes, so session resumption would take memory and save nothing.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
-        Ok(LoadedCertificate { config: Arc::new(config), not_after })
+        Ok(LoadedCertificate { config: Arc::new(config), end, not_after })
     }
 }
 
@@ -79,8 +78,20 @@ impl CertificatePair {
 pub struct LoadedCertificate {
     /// The TLS configuration for the next handshakes.
     pub config: Arc<ServerConfig>,
+    /// When the guard's own certificate expires, by wall clock.
+    pub end: Timestamp,
     /// When the first certificate of the chain expires, by wall clock.
     pub not_after: Timestamp,
+}
+
+impl LoadedCertificate {
+    /// Itself, where it has not expired.
+    ///
+    /// # Errors
+    /// [`CertificateError::Over`].
+    pub fn valid_at(self, now: Timestamp) -> Result<Self, CertificateError> {
+        if self.end < now { Err(CertificateError::Over(self.end)) } else { Ok(self) }
+    }
 }
 
 /// Why a certificate is not taken into use. The old one, if there is one, stays in use.
@@ -110,6 +121,9 @@ pub enum CertificateError {
     /// No key in `tls.key`.
     #[error("tls.key holds no private key in PEM (PKCS#8, PKCS#1 or SEC1)")]
     Key(#[source] pem::Error),
+    /// The certificate has expired: API servers would not take it, and go on without the guard.
+    #[error("tls.crt is valid until {0}, which is over")]
+    Over(Timestamp),
     /// The key is of an unknown kind, or belongs to another certificate.
     #[error("tls.crt and tls.key cannot be used together")]
     Unusable(#[from] rustls::Error),

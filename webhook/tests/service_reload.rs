@@ -168,6 +168,8 @@ async fn a_certificate_that_cannot_be_used_is_refused_and_the_old_one_stays() {
         (chain.clone(), String::new()),
         (chain[..chain.len() / 2].to_owned(), key.clone()),
         (key.clone(), chain.clone()),
+        // API servers would not take it, and go on without the guard.
+        guard.authority.issue_until(2021),
     ];
     for (count, pair) in (0..).zip(&broken) {
         guard.certificates.swap_pair(pair);
@@ -193,6 +195,17 @@ async fn nothing_is_served_from_a_broken_start() {
     let missing = ServerOptions { certificates, ..options.clone() };
     let error = GuardServer::start(missing).await.unwrap_err();
     assert!(matches!(&error, StartError::Certificate(text) if text.contains("tls.key")), "{error}");
+    // An API server takes no certificate that is over. An authority's beside it is the API server's to judge.
+    let over = authority.issue_until(2021);
+    let certificates = Volume::of_pair(&over);
+    let source = CertificateSource::Directory(certificates.directory().to_owned());
+    let error = GuardServer::start(ServerOptions { certificates: source, ..options.clone() }).await.unwrap_err();
+    let words = "tls.crt is valid until 2021-01-01T00:00:00Z";
+    assert!(matches!(&error, StartError::Certificate(text) if text.contains(words)), "{error}");
+    let (chain, key) = authority.issue();
+    certificates.swap_pair(&(chain + &over.0, key));
+    let source = CertificateSource::Directory(certificates.directory().to_owned());
+    GuardServer::start(ServerOptions { certificates: source, ..options.clone() }).await.unwrap();
     // A missing directory means a wrong path; a missing file may come later.
     for file in ["guard.yaml", "nowhere/guard.yaml", ""] {
         let wrong = ServerOptions { config: Some(broken.path(file)), ..options.clone() };

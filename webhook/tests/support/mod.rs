@@ -62,8 +62,14 @@ impl Authority {
 
     /// A certificate for the guard and its key.
     pub(crate) fn issue(&self) -> (String, String) {
+        self.issue_until(4096)
+    }
+
+    /// The same, with the year in which it ends.
+    pub(crate) fn issue_until(&self, year: i32) -> (String, String) {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![NAME.to_owned()]).unwrap();
+        let mut params = CertificateParams::new(vec![NAME.to_owned()]).unwrap();
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
         (params.signed_by(&key, &self.0).unwrap().pem(), key.serialize_pem())
     }
 
