@@ -9,6 +9,7 @@ use aksarc_tests::chart::release::{CHART, Trusted, await_denied, helm, helm_3, m
 use aksarc_tests::chart::{self, objects, option_sets};
 use aksarc_tests::kubelet::Kubelet;
 use aksarc_tests::protection::await_in_force;
+use aksarc_tests::registry::Registry;
 use aksarc_tests::{ControlPlane, Finished, Identity, Kubernetes, product, root};
 use aksarc_webhook::manifest;
 use serde_json::{Value, json};
@@ -136,8 +137,31 @@ fn helm_takes_over_an_installation_by_the_manifest() {
 }
 
 #[test]
+fn the_packaged_chart_installs_from_a_registry() {
+    let cluster = cluster(Kubernetes::NEWEST);
+    let _kubelet = Kubelet::start(&cluster, manifest::NAMESPACE).unwrap();
+    let registry = Registry::start(cluster.directory()).unwrap();
+    let version = env!("CARGO_PKG_VERSION");
+    let package = cluster.directory().join(format!("aksarc-guard-{version}.tgz"));
+    let (package, charts) = (package.to_str().unwrap(), registry.charts());
+    let run = |arguments: &[&str]| helm(&cluster, arguments).unwrap().succeeded().unwrap().to_owned();
+    run(&["package", CHART, "--destination", cluster.directory().to_str().unwrap()]);
+    run(&["push", package, &charts, "--plain-http"]);
+    let chart = format!("{charts}/aksarc-guard");
+    let pulled = ["--version", version, "--plain-http"];
+    // What is pulled renders as the chart of the checkout does.
+    let template = |chart: &str, further: &[&str]| run(&[&["template", "guard", chart][..], further].concat());
+    assert_eq!(template(&chart, &pulled), template(CHART, &[]));
+    run(&[&["install", "guard", &chart, "--wait", ENFORCE][..], &pulled].concat());
+    await_denied(&cluster).unwrap();
+    let listed: Value = serde_json::from_str(&run(&["list", "--output=json"])).unwrap();
+    assert_eq!(listed[0]["chart"], format!("aksarc-guard-{version}"));
+    run(&["uninstall", "guard"]);
+}
+
+#[test]
 fn api_servers_take_every_set_of_options() {
-    for kubernetes in [Kubernetes::V1_28, Kubernetes::NEWEST] {
+    for kubernetes in [Kubernetes::V1_28, Kubernetes::NEWEST, Kubernetes::V1_36] {
         let cluster = ControlPlane::start(kubernetes).unwrap();
         let space = ["create", "namespace", manifest::NAMESPACE];
         cluster.kubectl(&Identity::Admin, space).unwrap().succeeded().unwrap();

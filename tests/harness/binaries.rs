@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::cache;
@@ -38,15 +39,20 @@ pub enum Tool {
     Helm3,
     /// For tests of metrics: no control plane needs it.
     Promtool,
+    /// A registry of OCI artifacts, for tests of the chart as one.
+    Registry,
 }
 
 impl Tool {
-    /// All that tests on this Kubernetes start, the quick builds first. Those on another than the newest are of `.ci/long`.
+    /// All that tests on this Kubernetes start, about in the order in which they need them. Those on another than the newest are of `.ci/long`.
     pub fn all(kubernetes: Kubernetes) -> Vec<Self> {
         let controllers = kubernetes.of_controllers();
-        let last = if kubernetes == Kubernetes::NEWEST { Self::Promtool } else { Self::Helm3 };
-        vec![
-            Self::KeyProvider,
+        let further = if kubernetes == Kubernetes::NEWEST {
+            vec![Self::KeyProvider, Self::Promtool]
+        } else {
+            vec![Self::Registry, Self::Helm3]
+        };
+        let mut all = vec![
             Self::Etcd,
             Self::KubeApiserver(kubernetes),
             Self::Kubectl,
@@ -54,8 +60,9 @@ impl Tool {
             Self::KubeScheduler(controllers),
             Self::Kwok,
             Self::Helm,
-            last,
-        ]
+        ];
+        all.extend(further);
+        all
     }
 
     /// The program, built first if it has to be.
@@ -77,6 +84,7 @@ impl Tool {
             Self::KeyProvider => "key-provider",
             Self::Helm | Self::Helm3 => "helm",
             Self::Promtool => "promtool",
+            Self::Registry => "registry",
         }
     }
 
@@ -88,6 +96,7 @@ impl Tool {
             Self::Helm => "helm",
             Self::Helm3 => "helm-3",
             Self::Promtool => "promtool",
+            Self::Registry => "registry",
             _ => self.kubernetes().unwrap_or(Kubernetes::V1_33).module(),
         }
     }
@@ -96,7 +105,7 @@ impl Tool {
         match self {
             Self::Etcd => "go.etcd.io/etcd/server/v3".to_owned(),
             Self::Kwok => "sigs.k8s.io/kwok/cmd/kwok".to_owned(),
-            Self::KeyProvider => ".".to_owned(),
+            Self::KeyProvider | Self::Registry => ".".to_owned(),
             Self::Helm => "helm.sh/helm/v4/cmd/helm".to_owned(),
             Self::Helm3 => "helm.sh/helm/v3/cmd/helm".to_owned(),
             Self::Promtool => "github.com/prometheus/prometheus/cmd/promtool".to_owned(),
@@ -106,7 +115,13 @@ impl Tool {
 
     fn kubernetes(self) -> Option<Kubernetes> {
         match self {
-            Self::Etcd | Self::Kwok | Self::KeyProvider | Self::Helm | Self::Helm3 | Self::Promtool => None,
+            Self::Etcd
+            | Self::Kwok
+            | Self::KeyProvider
+            | Self::Helm
+            | Self::Helm3
+            | Self::Promtool
+            | Self::Registry => None,
             Self::KubeApiserver(version) => Some(version),
             Self::KubeControllerManager(version) | Self::KubeScheduler(version) => Some(version.of_controllers()),
             Self::Kubectl => Some(Kubernetes::V1_33),
@@ -195,9 +210,13 @@ impl Lookup {
             return None;
         }
         let wanted = match tool {
-            Tool::Etcd | Tool::Kubectl | Tool::Kwok | Tool::KeyProvider | Tool::Helm | Tool::Promtool => {
-                return Some(path);
-            }
+            Tool::Etcd
+            | Tool::Kubectl
+            | Tool::Kwok
+            | Tool::KeyProvider
+            | Tool::Helm
+            | Tool::Promtool
+            | Tool::Registry => return Some(path),
             // It has the name of the other Helm.
             Tool::Helm3 => return None,
             Tool::KubeApiserver(version) | Tool::KubeControllerManager(version) | Tool::KubeScheduler(version) => {
@@ -252,7 +271,8 @@ fn is_minor(version: &str, wanted: Kubernetes) -> bool {
 /// A hash of the sources of the program, so that a new pin never meets an old binary.
 fn fingerprint(tool: Tool, module: &Path) -> anyhow::Result<String> {
     let mut hash = Sha256::new();
-    let sources = if tool == Tool::KeyProvider { &["go.mod", "go.sum", "main.go"][..] } else { &["go.mod", "go.sum"] };
+    let is_own = matches!(tool, Tool::KeyProvider | Tool::Registry);
+    let sources = if is_own { &["go.mod", "go.sum", "main.go"][..] } else { &["go.mod", "go.sum"] };
     for name in sources {
         let path = module.join(name);
         let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -269,6 +289,22 @@ fn fingerprint(tool: Tool, module: &Path) -> anyhow::Result<String> {
 fn say(line: &str) {
     // A closed stderr is no reason to fail a build.
     let _ = writeln!(io::stderr(), "control plane: {line}");
+}
+
+/// The directory of a Go module that the module `pins` below [`MODULES`] requires, downloaded first if it has to be.
+///
+/// # Errors
+/// Go is not there, or could not download it.
+pub(crate) fn downloaded(pins: &str, module: &str) -> anyhow::Result<PathBuf> {
+    let mut go = Command::new("go");
+    go.args(["mod", "download", "-json", module]).current_dir(Path::new(MODULES).join(pins)).env("GOWORK", "off");
+    let output = go.output().context("cannot start Go: install Go 1.26 or newer (https://go.dev/dl)")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let words = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "Go could not download {module}:\n{text}{words}");
+    let told: Value = serde_json::from_str(&text).context("Go's answer is no JSON")?;
+    let directory = told.get("Dir").and_then(Value::as_str).context("Go does not tell where the module is")?;
+    Ok(PathBuf::from(directory))
 }
 
 /// The Go modules that pin what is built.

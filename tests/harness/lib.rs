@@ -44,6 +44,7 @@ pub mod product;
 pub mod proofs;
 pub mod protection;
 pub mod readme;
+pub mod registry;
 pub mod replicas;
 pub mod reports;
 pub mod reviews;
