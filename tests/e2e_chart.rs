@@ -96,8 +96,7 @@ fn with_rule_policies_changes_are_refused_while_no_guard_runs() {
         if answer.code == 403 { Ok(answer.body) } else { Err(answer.body) }
     })
     .unwrap();
-    let words =
-        format!("ValidatingAdmissionPolicy '{}' with binding '{}' denied request: AA303 (", WORKLOADS, WORKLOADS);
+    let words = format!("ValidatingAdmissionPolicy '{WORKLOADS}' with binding '{WORKLOADS}' denied request: AA303 (");
     assert!(refused.contains(&words), "{refused}");
     let platform = cluster.service_account("kube-system", "installer").unwrap();
     cluster.bind(&platform, "cluster-admin").unwrap();

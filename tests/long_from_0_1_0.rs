@@ -2,7 +2,7 @@
 //! goes unjudged, and nothing of the old version is left. Its pods run this version's program, since no other can be built
 //! here, with an argument more: it answers probes on a port of its own.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, reason = "helpers of tests are tests")]
 
 use std::collections::BTreeSet;
 use std::fs;

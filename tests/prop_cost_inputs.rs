@@ -112,8 +112,11 @@ fn positions_cost_by_the_byte_however_many_documents_there_are() {
     tally.done();
 }
 
+/// A kind of text, and the text of it whose large part has `n` items.
+type KindOfText = (&'static str, fn(usize) -> String);
+
 /// Texts with one large part.
-const TEXTS: &[(&str, fn(usize) -> String)] = &[
+const TEXTS: &[KindOfText] = &[
     ("documents of JSON", |n| format!("{NODE_JSON}\n").repeat(n)),
     ("documents of YAML", |n| format!("---\n{NODE}").repeat(n)),
     ("documents of nothing", |n| format!("{}{NODE}", "---\n".repeat(n))),

@@ -42,7 +42,8 @@ impl Scene {
             if answer.is_success() { Ok(()) } else { Err(format!("{}\n{}", answer.body, self.guard.log())) }
         })
         .unwrap();
-        let used = self.event("the change", |event| is_change(event) && event.user.username == self.name());
+        let used =
+            self.event("the change", |event| is_change(event) && event.user.username == Identity::Person.username());
         assert_eq!(used.annotations.get("cluster.guard.aksarc.dev/waivers").map(String::as_str), Some("own"));
         let made =
             self.event("the waiver", |event| event.verb == "create" && event.object_ref.resource == "supportwaivers");
@@ -69,7 +70,10 @@ impl Scene {
             .unwrap();
         assert_passes(&change(&platform));
         let event = self.event("the change", |event| is_change(event) && event.impersonated_user.is_some());
-        assert_eq!((event.user.username, event.impersonated_user.unwrap().username), (self.name(), account));
+        assert_eq!(
+            (event.user.username, event.impersonated_user.unwrap().username),
+            (Identity::Person.username(), account)
+        );
     }
 
     /// 13: whoever may make tokens makes one for a service account of the platform's.
@@ -89,8 +93,9 @@ impl Scene {
         let nobody = ["--kubeconfig", "/dev/null"];
         let arguments = [&words[..], &credentials, &nobody].concat();
         self.cluster.kubectl(&Identity::Person, arguments).unwrap().succeeded().unwrap();
-        let issued = self
-            .event("the token", |event| event.object_ref.subresource == "token" && event.user.username == self.name());
+        let issued = self.event("the token", |event| {
+            event.object_ref.subresource == "token" && event.user.username == Identity::Person.username()
+        });
         let id = issued.annotations.get("authentication.kubernetes.io/issued-credential-id").unwrap();
         let used = self.event("the change", |event| {
             is_change(event)
@@ -135,7 +140,7 @@ impl Scene {
         // The API server goes as far as looking at the address, which it does after admission.
         assert!(answer.code == 400 && answer.body.contains("address not allowed"), "{} {}", answer.code, answer.body);
         let event = self.event("the connection", |event| event.object_ref.subresource == "proxy");
-        assert_eq!((event.user.username, event.object_ref.name), (self.name(), format!("{NODE}:1")));
+        assert_eq!((event.user.username, event.object_ref.name), (Identity::Person.username(), format!("{NODE}:1")));
         assert!((asked() - before).abs() < 0.1, "the guard was asked");
     }
 
@@ -150,11 +155,6 @@ impl Scene {
 
     fn event(&self, what: &str, is_it: impl Fn(&AuditEvent) -> bool) -> AuditEvent {
         self.cluster.audit_event(what, is_it).unwrap()
-    }
-
-    /// The person's own name.
-    fn name(&self) -> String {
-        Identity::Person.username()
     }
 }
 

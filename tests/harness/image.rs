@@ -47,6 +47,9 @@ struct Descriptor {
 impl Architecture {
     pub const ALL: [Self; 2] = [Self::Amd64, Self::Arm64];
 
+    /// The architecture of this machine.
+    pub const HOST: Self = if cfg!(target_arch = "aarch64") { Self::Arm64 } else { Self::Amd64 };
+
     /// The architecture of this name, as images have it.
     pub fn of_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|architecture| architecture.to_string() == name)

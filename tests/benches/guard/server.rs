@@ -7,7 +7,6 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use aksarc_tests::product;
 use anyhow::{Context, ensure};
 use tokio::net::TcpStream;
 
@@ -29,10 +28,10 @@ impl Server {
         Ok(Server { process, address })
     }
 
-    /// Starts the guard with the certificate and the configuration in `directory`.
-    pub(crate) async fn start_guard(directory: &Path) -> anyhow::Result<Self> {
+    /// Starts the guard's `program` with the certificate and the configuration in `directory`.
+    pub(crate) async fn start_guard(program: &Path, directory: &Path) -> anyhow::Result<Self> {
         let address = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-        let process = Command::new(product::webhook()?)
+        let process = Command::new(program)
             .args(["--listen", &address.to_string()])
             .args(["--admin-listen", "127.0.0.1:0", "--probe-listen", "127.0.0.1:0", "--log-level", "error"])
             .arg("--tls-dir")

@@ -195,8 +195,8 @@ mod tests {
         // Each list has thirty times as much as the last.
         let mut nested = format!("a0: &a0 {}\n", "word".repeat(500));
         for level in 1..4 {
-            let last = aliases(&format!("*a{}", level - 1), 30);
-            writeln!(nested, "a{level}: &a{level} [{last}]").unwrap();
+            let below = aliases(&format!("*a{}", level - 1), 30);
+            writeln!(nested, "a{level}: &a{level} [{below}]").unwrap();
         }
         assert!(nested.len() < 3_000);
         documents(&nested).unwrap_err();

@@ -23,12 +23,12 @@ pub fn policies() -> Result<String, SettingsError> {
     let (mut denies, mut names) = (BTreeMap::new(), BTreeMap::new());
     for platform in [None].into_iter().chain(Platform::ALL.into_iter().map(Some)) {
         let guard = Guard::new(data, Settings { platform, ..Settings::default() })?;
-        let named = NamedObjects::of(guard.data());
-        let policies = rules::policies(guard.data(), &named);
-        let codes = policies.iter().flat_map(|policy| policy.codes()).filter(|code| guard.denial(code).is_some());
+        let objects = NamedObjects::of(guard.data());
+        let all = rules::policies(guard.data(), &objects);
+        let codes = all.iter().flat_map(|policy| policy.codes().filter(|code| guard.denial(code).is_some()));
         let platform = platform.map(Platform::as_str).unwrap_or_default();
         denies.insert(platform, codes.collect::<BTreeSet<_>>());
-        names.insert(platform, named);
+        names.insert(platform, objects);
     }
     let guard = Guard::new(data, Settings::default())?;
     let places = NamedObjects {
