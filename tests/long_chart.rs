@@ -24,7 +24,13 @@ fn is_trusted(trusted: &Trusted) -> bool {
 
 #[test]
 fn a_release_of_helm_3_is_upgraded_rolled_back_and_removed_by_helm_4() {
-    let cluster = cluster(Kubernetes::NEWEST);
+    for kubernetes in [Kubernetes::NEWEST, Kubernetes::V1_36] {
+        from_helm_3_to_helm_4(kubernetes);
+    }
+}
+
+fn from_helm_3_to_helm_4(kubernetes: Kubernetes) {
+    let cluster = cluster(kubernetes);
     let _kubelet = Kubelet::start(&cluster, manifest::NAMESPACE).unwrap();
     helm_3(&cluster, &["install", "guard", CHART, "--wait", ENFORCE]).unwrap().succeeded().unwrap();
     await_denied(&cluster).unwrap();
