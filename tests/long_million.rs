@@ -16,7 +16,7 @@ mod guard {
 use std::fs;
 use std::time::Instant;
 
-use aksarc_tests::image::{self, Architecture};
+use aksarc_tests::image::{self, Architecture, Program};
 use aksarc_tests::root;
 use guard::client::Clients;
 use guard::review::{Edit, NODE, PERSON, review};
@@ -26,7 +26,8 @@ use serde_json::json;
 
 #[test]
 fn a_million_reviews_leave_the_guard_with_the_memory_of_the_first_hundred_thousand() {
-    let program = image::static_program(Architecture::HOST, &root(), &image::target(Architecture::HOST)).unwrap();
+    let program =
+        image::static_program(Program::Guard, Architecture::HOST, &root(), &image::target(Architecture::HOST)).unwrap();
     // One thread for the clients, so that they leave the guard a processor of two.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     runtime.block_on(async {

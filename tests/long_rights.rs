@@ -53,6 +53,7 @@ impl Site<'_> {
             ("aksarc_heartbeat_attempts_total", "written"),
             ("aksarc_observed_writes_total", "written"),
             ("aksarc_cluster_waiver_reads_total", "read"),
+            ("aksarc_check_reads_total", "absent"),
             ("aksarc_certificate_passes_total", "ok"),
             ("aksarc_protection_looks_total", "shut"),
         ];

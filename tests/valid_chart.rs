@@ -23,7 +23,9 @@ fn helm_finds_nothing_wrong_with_the_chart() {
         assert_eq!(chart[field], env!("CARGO_PKG_VERSION"), "{field}");
     }
     let images = chart["annotations"]["artifacthub.io/images"].as_str().unwrap();
-    assert!(images.contains(&format!("image: {}\n", manifest::IMAGE)), "{images}");
+    for image in [manifest::IMAGE, PLUGIN_IMAGE] {
+        assert!(images.contains(&format!("image: {image}\n")), "{images}");
+    }
 }
 
 #[test]
@@ -59,8 +61,12 @@ fn every_set_of_options_renders_twice_the_same_without_a_secret_or_a_webhook_tha
 }
 
 fn every_pod_is_restricted(name: &str, objects: &[Value]) {
-    let pods: Vec<&Value> = objects.iter().filter_map(|object| object.pointer("/spec/template/spec")).collect();
-    assert!(!pods.is_empty());
+    let templates = ["/spec/template/spec", "/spec/jobTemplate/spec/template/spec"];
+    let of = |object| templates.iter().find_map(|path| Value::pointer(object, path));
+    let pods: Vec<&Value> = objects.iter().filter_map(of).collect();
+    let checks = objects.iter().filter(|object| object["kind"] == "CronJob").count();
+    assert_eq!(checks, usize::from(matches!(name, "check" | "images" | "places")), "{name}");
+    assert!(pods.len() > checks);
     for pod in pods {
         assert_eq!(pod["securityContext"]["runAsNonRoot"], true, "{name}");
         assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault", "{name}");
@@ -73,8 +79,15 @@ fn every_pod_is_restricted(name: &str, objects: &[Value]) {
             assert_eq!(context["capabilities"]["drop"], json!(["ALL"]), "{name}");
             assert_eq!(context["readOnlyRootFilesystem"], true, "{name}");
             let image = container["image"].as_str().unwrap();
-            let by_digest = format!("registry.example:5000/aksarc-webhook@sha256:{}", "0".repeat(64));
-            assert_eq!(image, if name == "images" { &*by_digest } else { manifest::IMAGE }, "{name}");
+            let (program, digit) = match container["name"].as_str() {
+                Some("support-check") => ("kubectl-aksarc", "1"),
+                _ => ("aksarc-webhook", "0"),
+            };
+            let expected = match name {
+                "images" => format!("registry.example:5000/{program}@sha256:{}", digit.repeat(64)),
+                _ => format!("{program}:{}", env!("CARGO_PKG_VERSION")),
+            };
+            assert_eq!(image, expected, "{name}");
         }
     }
 }
@@ -101,6 +114,9 @@ fn the_chart_is_the_manifest_for_every_configuration() {
         let mut whole = json!({"apiVersion": "aksarc.dev/v1alpha1", "kind": "GuardConfig"});
         whole.as_object_mut().unwrap().extend(given.as_object().cloned().unwrap_or_default());
         let settings = config::guard(whole.to_string().as_bytes()).unwrap().settings().clone();
+        if values.get("check").is_some() {
+            continue;
+        }
         let rendered = render(&values.to_string(), KUBERNETES, &["--no-hooks"]).unwrap();
         let mut rendered = keyed(&objects(rendered.succeeded().unwrap()).unwrap());
         let map = rendered.remove("ConfigMap guard");
@@ -174,6 +190,14 @@ fn a_wrong_value_is_refused_by_its_name() {
         ("affinity: {nodeAffinity: {required: x}}", "required"),
         ("tolerations: [{keys: x}]", "keys"),
         ("resources: {limit: {}}", "limit"),
+        ("check: {enable: true}", "enable"),
+        ("check: {enabled: daily}", "enabled"),
+        ("check: {schedule: at noon}", "schedule"),
+        ("check: {schedule: \"\"}", "schedule"),
+        ("check: {activeDeadlineSeconds: 5}", "activeDeadlineSeconds"),
+        ("check: {staleAfterHours: 0}", "staleAfterHours"),
+        ("check: {args: --skip=AA201}", "args"),
+        ("check: {resources: {limit: {}}}", "limit"),
         ("webhooks: {failurePolicy: Fail}", "webhooks"),
         ("failurePolicy: Fail", "failurePolicy"),
         ("certificates: {mode: cert-manager}", "certificates.certManager.issuer.name"),
@@ -297,6 +321,80 @@ fn hooks_have_an_account_of_their_own_that_may_only_patch_two_objects() {
             == 2
     );
 }
+
+#[test]
+fn the_check_has_the_generated_rights_and_an_account_and_labels_of_its_own() {
+    let objects_of = |values: &str| objects(render(values, KUBERNETES, &[]).unwrap().succeeded().unwrap()).unwrap();
+    let without = keyed(&objects_of(""));
+    let mut added = keyed(&objects_of("check: {enabled: true}"));
+    added.retain(|key, object| without.get(key) != Some(object));
+    let names = [
+        "ClusterRole aksarc-support-check",
+        "ClusterRoleBinding aksarc-support-check",
+        "CronJob support-check",
+        "Role support-check",
+        "RoleBinding support-check",
+        "ServiceAccount support-check",
+    ];
+    assert_eq!(added.keys().collect::<Vec<_>>(), names);
+
+    let documents = |path: &str| objects(&fs::read_to_string(root().join(path)).unwrap()).unwrap();
+    let publisher = documents("deploy/publisher.yaml");
+    let of_publisher = |kind: &str| of_kind(&publisher, kind)[0]["rules"].as_array().unwrap().clone();
+    let mut expected = documents("deploy/reader.yaml")[0]["rules"].as_array().unwrap().clone();
+    expected.push(json!({"apiGroups": ["aksarc.dev"], "resources": ["supportwaivers"], "verbs": ["list"]}));
+    expected.extend(of_publisher("ClusterRole"));
+    assert_eq!(added["ClusterRole aksarc-support-check"]["rules"], json!(expected));
+    assert_eq!(added["Role support-check"]["rules"], json!(of_publisher("Role")));
+    let account = json!([{"kind": "ServiceAccount", "name": "support-check", "namespace": manifest::NAMESPACE}]);
+    for (kind, name) in [("ClusterRole", "aksarc-support-check"), ("Role", "support-check")] {
+        let binding = &added[&format!("{kind}Binding {name}")];
+        assert_eq!(binding["subjects"], account);
+        let role = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name});
+        assert_eq!(binding["roleRef"], role);
+    }
+
+    // The guard's Service, budget and NetworkPolicy select by another label. Its pods listen on nothing, and need no policy.
+    let rendered = objects_of("check: {enabled: true}");
+    let label = "app.kubernetes.io/name";
+    let check = of_kind(&rendered, "CronJob").remove(0);
+    let template = &check["spec"]["jobTemplate"]["spec"]["template"];
+    assert_eq!(template["metadata"]["labels"][label], "aksarc-guard-check");
+    let own = rendered.iter().filter(|object| object["metadata"]["name"].to_string().contains("support-check"));
+    assert_eq!(own.clone().count(), names.len());
+    assert!(own.clone().all(|object| object["metadata"]["labels"][label] == "aksarc-guard-check"));
+    assert_eq!(
+        (&check["spec"]["schedule"], &check["spec"]["concurrencyPolicy"]),
+        (&json!("23 4 * * *"), &json!("Forbid"))
+    );
+    let pod = &template["spec"];
+    assert_eq!((&pod["serviceAccountName"], &pod["restartPolicy"]), (&json!("support-check"), &json!("Never")));
+    let container = &pod["containers"][0];
+    assert_eq!((&container["image"], container.get("command")), (&json!(PLUGIN_IMAGE), None));
+    assert_eq!(container["args"], json!(["report", "publish", "--live", "--waivers=cluster"]));
+
+    let (_, set) = option_sets().unwrap().into_iter().find(|(name, _)| *name == "check").unwrap();
+    let rendered = objects_of(&set);
+    let check = &of_kind(&rendered, "CronJob")[0]["spec"];
+    assert_eq!((&check["schedule"], &check["timeZone"]), (&json!("@weekly"), &json!("Europe/Berlin")));
+    assert_eq!(check["successfulJobsHistoryLimit"], 0);
+    let container = &check["jobTemplate"]["spec"]["template"]["spec"]["containers"][0];
+    let arguments =
+        ["report", "publish", "--live", "--waivers=cluster", "--platform=azure-local", "--platform-release=2602"];
+    assert_eq!(container["args"], json!(arguments));
+    assert_eq!(container["resources"]["limits"]["memory"], "1Gi");
+    let alerts = of_kind(&rendered, "PrometheusRule")[0].to_string();
+    assert!(alerts.contains("> 340 * 3600") && !alerts.contains("> 50 * 3600"), "{alerts}");
+    let alerts = of_kind(&objects_of("prometheusRule: true"), "PrometheusRule")[0].to_string();
+    assert!(alerts.contains("> 50 * 3600"), "{alerts}");
+    let elsewhere = "{check: {enabled: true}, image: {registry: registry.example, tag: later}}";
+    let elsewhere = of_kind(&objects_of(elsewhere), "CronJob")[0].to_string();
+    assert!(elsewhere.contains("registry.example/kubectl-aksarc:later"), "{elsewhere}");
+    let without_waivers = of_kind(&objects_of("{check: {enabled: true}, crds: {install: false}}"), "CronJob");
+    assert!(!without_waivers[0].to_string().contains("--waivers"));
+}
+
+const PLUGIN_IMAGE: &str = concat!("kubectl-aksarc:", env!("CARGO_PKG_VERSION"));
 
 fn of_kind(objects: &[Value], kind: &str) -> Vec<Value> {
     objects.iter().filter(|object| object["kind"] == kind).cloned().collect()

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod check;
 pub mod guard;
 pub mod observed;
+pub mod published;
 pub mod report;
 pub mod review;
 pub mod weigh;

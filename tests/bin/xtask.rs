@@ -4,7 +4,8 @@
 //! cargo xtask generate [--check]     # renews every generated file; --check only says which are stale
 //! cargo xtask rule AANNN             # the files that a rule needs, and which of them are missing
 //! cargo xtask house [--root DIR]     # rooms, arrows, circles, names that stand for several types
-//! cargo xtask image [--arch ARCH] --output DIR    # the image as an OCI layout; of amd64 and arm64 if not given
+//! cargo xtask image [--program PROGRAM] [--arch ARCH] --output DIR    # an image as an OCI layout: the guard's, or that of
+//!                                                                     # kubectl-aksarc; for amd64 and arm64, or one of them
 //! ```
 
 use std::env;
@@ -13,7 +14,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use aksarc_tests::house::House;
-use aksarc_tests::image::{self, Architecture};
+use aksarc_tests::image::{self, Architecture, Program};
 use aksarc_tests::{generated, root, rule_files};
 use anyhow::{Context, bail};
 
@@ -26,13 +27,10 @@ fn main() -> anyhow::Result<ExitCode> {
         ["rule", code] => rule(code),
         ["house"] => house(&root()),
         ["house", "--root", folder] => house(Path::new(folder)),
-        ["image", "--output", output] => image(&Architecture::ALL, Path::new(output)),
-        ["image", "--arch", name, "--output", output] => {
-            let known = Architecture::of_name(name);
-            image(&[known.with_context(|| format!("no image for {name}: amd64 and arm64"))?], Path::new(output))
-        }
+        ["image", flags @ ..] => image(flags),
         _ => bail!(
-            "usage: cargo xtask generate [--check] | rule AANNN | house [--root DIR] | image [--arch ARCH] --output DIR"
+            "usage: cargo xtask generate [--check] | rule AANNN | house [--root DIR] | \
+             image [--program PROGRAM] [--arch ARCH] --output DIR"
         ),
     }
 }
@@ -67,11 +65,24 @@ fn rule(code: &str) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn image(architectures: &[Architecture], output: &Path) -> anyhow::Result<ExitCode> {
+fn image(flags: &[&str]) -> anyhow::Result<ExitCode> {
+    let (mut program, mut architectures, mut output) = (Program::Guard, Architecture::ALL.to_vec(), None);
+    for flag in flags.chunks(2) {
+        match *flag {
+            ["--program", name] => program = Program::of_name(name).with_context(|| format!("no image of {name}"))?,
+            ["--arch", name] => {
+                let known = Architecture::of_name(name);
+                architectures = vec![known.with_context(|| format!("no image for {name}: amd64 and arm64"))?];
+            }
+            ["--output", directory] => output = Some(Path::new(directory)),
+            _ => bail!("image takes --program, --arch and --output, each with a value"),
+        }
+    }
+    let output = output.context("image needs --output DIR")?;
     let built = architectures.iter().map(|&architecture| {
-        Ok((architecture, image::static_program(architecture, &root(), &image::target(architecture))?))
+        Ok((architecture, image::static_program(program, architecture, &root(), &image::target(architecture))?))
     });
-    let image = image::write(output, &built.collect::<anyhow::Result<Vec<_>>>()?, image::created()?)?;
+    let image = image::write(output, program, &built.collect::<anyhow::Result<Vec<_>>>()?, image::created()?)?;
     for (architecture, size) in image.sizes {
         writeln!(io::stdout(), "linux/{architecture}: {size} bytes to pull")?;
     }

@@ -18,11 +18,13 @@ use kubectl_aksarc::commands::guard::roles;
 use kubectl_aksarc::commands::report::publish;
 
 /// The generated files and how each is made: from the text it has now to the text it should have.
-pub const FILES: [(&str, Make); 21] = [
+pub const FILES: [(&str, Make); 23] = [
     ("README.md", readme::renewed),
     ("deploy/chart/files/alerts.yaml", |_| of("deploy/monitoring/alerts.yaml")),
     ("deploy/chart/files/dashboard.json", |_| of("deploy/monitoring/dashboard.json")),
     ("deploy/chart/files/protection.yaml", |_| Ok(chart::policies())),
+    ("deploy/chart/files/publisher.yaml", |_| Ok(publish::roles(own::NAMESPACE))),
+    ("deploy/chart/files/reader.yaml", |_| Ok(derive::reader_role())),
     ("deploy/chart/files/rights.yaml", |_| Ok(chart::rights())),
     ("deploy/chart/files/rules.json", |_| Ok(chart::rules::policies()?)),
     ("deploy/chart/files/supportwaiver.yaml", |_| of("deploy/supportwaiver.yaml")),

@@ -1,5 +1,5 @@
-//! The container image: the guard as a static program, and nothing else, for each architecture, as an OCI image layout. No
-//! container engine takes part, and the same source gives the same digests on every machine.
+//! The container images, of the guard and of the plugin: a static program, and nothing else, for each architecture, as an OCI
+//! image layout. No container engine takes part, and the same source gives the same digests on every machine.
 
 mod layer;
 mod programs;
@@ -12,13 +12,21 @@ use std::process::Command;
 use aksarc_shared::text;
 use anyhow::{Context, ensure};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::root;
 
 pub use layer::OWNER;
 pub use programs::{static_program, target};
+
+/// A program that there is an image of. The chart's CronJob runs the plugin's. Both in one would be more than a node on a slow
+/// line should have to pull.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Program {
+    Guard,
+    Plugin,
+}
 
 /// An architecture that there is an image for.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -42,6 +50,39 @@ struct Descriptor {
     media_type: &'static str,
     digest: String,
     size: u64,
+}
+
+impl Program {
+    pub const ALL: [Self; 2] = [Self::Guard, Self::Plugin];
+
+    /// The program of this name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|program| program.name() == name)
+    }
+
+    /// The name of its package, its file and its image.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Guard => "aksarc-webhook",
+            Self::Plugin => "kubectl-aksarc",
+        }
+    }
+
+    fn description(self) -> &'static str {
+        match self {
+            Self::Guard => "The guard of kubectl-aksarc, an admission webhook for AKS enabled by Azure Arc",
+            Self::Plugin => {
+                "kubectl-aksarc, which checks a cluster against the support policy of AKS enabled by Azure Arc"
+            }
+        }
+    }
+
+    fn ports(self) -> &'static [u16] {
+        match self {
+            Self::Guard => &[8443, 8080, 8081],
+            Self::Plugin => &[],
+        }
+    }
 }
 
 impl Architecture {
@@ -73,23 +114,28 @@ impl fmt::Display for Architecture {
     }
 }
 
-/// Writes an image layout to the directory `output`, which is new or empty, from the static program of each architecture.
-/// `created` is the only time in it.
+/// Writes the image layout of a program to the directory `output`, which is new or empty, from its static build for each
+/// architecture. `created` is the only time in it.
 ///
 /// # Errors
-/// A program is missing, or the layout cannot be written.
-pub fn write(output: &Path, programs: &[(Architecture, PathBuf)], created: Timestamp) -> anyhow::Result<Image> {
+/// A build is missing, or the layout cannot be written.
+pub fn write(
+    output: &Path,
+    program: Program,
+    builds: &[(Architecture, PathBuf)],
+    created: Timestamp,
+) -> anyhow::Result<Image> {
     fs::create_dir_all(output)?;
     let is_empty = fs::read_dir(output)?.next().is_none();
     ensure!(is_empty, "{} is not empty: an image goes into a directory of its own", output.display());
     fs::create_dir_all(output.join("blobs/sha256"))?;
-    let annotations = annotations(created);
+    let annotations = annotations(program, created);
     let (mut manifests, mut sizes) = (Vec::new(), Vec::new());
-    for (architecture, program) in programs {
-        let tar = layer::tar(PROGRAM, program)?;
+    for (architecture, build) in builds {
+        let tar = layer::tar(program.name(), build)?;
         let layer = put(output, LAYER, &layer::gzip(&tar)?)?;
         let diff = format!("sha256:{}", text::hex(&Sha256::digest(&tar)));
-        let config = config(*architecture, &diff, &annotations, created);
+        let config = config(program, *architecture, &diff, &annotations, created);
         let config = put(output, CONFIG, &serde_json::to_vec(&config)?)?;
         let manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config.json(),
             "layers": [layer.json()], "annotations": annotations});
@@ -124,28 +170,29 @@ pub fn created() -> anyhow::Result<Timestamp> {
     Ok(Timestamp::from_second(seconds)?)
 }
 
-fn config(architecture: Architecture, diff: &str, annotations: &Value, created: Timestamp) -> Value {
+fn config(program: Program, architecture: Architecture, diff: &str, annotations: &Value, created: Timestamp) -> Value {
+    let file = format!("/{}", program.name());
+    let ports: Map<String, Value> = program.ports().iter().map(|port| (format!("{port}/tcp"), json!({}))).collect();
     json!({
         "created": created.to_string(),
         "os": "linux",
         "architecture": architecture.to_string(),
         "config": {
             "User": format!("{OWNER}:{OWNER}"),
-            "Entrypoint": [format!("/{PROGRAM}")],
+            "Entrypoint": [file],
             "WorkingDir": "/",
-            "ExposedPorts": {"8443/tcp": {}, "8080/tcp": {}, "8081/tcp": {}},
+            "ExposedPorts": ports,
             "Labels": annotations,
         },
         "rootfs": {"type": "layers", "diff_ids": [diff]},
-        "history": [{"created": created.to_string(), "created_by": format!("/{PROGRAM}")}],
+        "history": [{"created": created.to_string(), "created_by": file}],
     })
 }
 
-fn annotations(created: Timestamp) -> Value {
+fn annotations(program: Program, created: Timestamp) -> Value {
     json!({
-        "org.opencontainers.image.title": PROGRAM,
-        "org.opencontainers.image.description":
-            "The guard of kubectl-aksarc, an admission webhook for AKS enabled by Azure Arc",
+        "org.opencontainers.image.title": program.name(),
+        "org.opencontainers.image.description": program.description(),
         "org.opencontainers.image.licenses": "Apache-2.0",
         "org.opencontainers.image.version": VERSION,
         "org.opencontainers.image.created": created.to_string(),
@@ -173,9 +220,6 @@ impl Descriptor {
     }
 }
 
-/// The one file of the image.
-pub const PROGRAM: &str = "aksarc-webhook";
-
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -196,7 +240,7 @@ mod tests {
             let age = std::time::Duration::from_secs(u64::try_from(name.len()).unwrap());
             fs::File::open(&program).unwrap().set_modified(std::time::UNIX_EPOCH + age).unwrap();
             let output = directory.path().join(format!("{name}-image"));
-            write(&output, &[(Architecture::Amd64, program)], Timestamp::UNIX_EPOCH).unwrap().digest
+            write(&output, Program::Guard, &[(Architecture::Amd64, program)], Timestamp::UNIX_EPOCH).unwrap().digest
         };
         let digest = made("a", "one");
         assert_eq!(digest, made("the-same", "one"));
@@ -207,7 +251,7 @@ mod tests {
     fn a_directory_with_something_in_it_is_left_alone() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("mine"), "").unwrap();
-        let refused = write(directory.path(), &[], Timestamp::UNIX_EPOCH).unwrap_err();
+        let refused = write(directory.path(), Program::Guard, &[], Timestamp::UNIX_EPOCH).unwrap_err();
         assert!(refused.to_string().contains("is not empty"), "{refused}");
     }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use aksarc_shared::chain::Chain;
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::jiff::fmt::rfc2822;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HOST};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HOST};
 use http::uri::Scheme;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -94,6 +94,16 @@ impl Api {
         self.send(Method::GET, path, None).await
     }
 
+    /// Reads the metadata of an object by the object's path, and nothing else of it.
+    ///
+    /// # Errors
+    /// As [`Api::get`].
+    pub async fn get_metadata(&self, path: &str) -> Result<ApiAnswer, ApiError> {
+        let mut request = Request::new(Full::default());
+        request.headers_mut().insert(ACCEPT, METADATA);
+        self.in_time(request, path).await
+    }
+
     /// Replaces an object by its path.
     ///
     /// # Errors
@@ -138,6 +148,10 @@ impl Api {
             request.headers_mut().insert(CONTENT_TYPE, kind);
             *request.body_mut() = Full::from(value.to_string());
         }
+        self.in_time(request, path).await
+    }
+
+    async fn in_time(&self, request: Request<Full<Bytes>>, path: &str) -> Result<ApiAnswer, ApiError> {
         timeout(REQUEST_TIMEOUT, self.exchange(request, path)).await.unwrap_or(Err(ApiError::TimedOut))
     }
 
@@ -206,6 +220,7 @@ fn date(headers: &HeaderMap) -> Option<Timestamp> {
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const JSON_PATCH: HeaderValue = HeaderValue::from_static("application/json-patch+json");
+const METADATA: HeaderValue = HeaderValue::from_static("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1");
 const MERGE_PATCH: HeaderValue = HeaderValue::from_static("application/merge-patch+json");
 
 /// An API server answers a get of one object, or of one page, in milliseconds; a minute's wait for one that hangs would

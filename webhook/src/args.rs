@@ -28,6 +28,7 @@ use crate::manifest::{self, ManifestCertificate, ManifestConfig, ManifestOptions
 use crate::observed::ObservedOptions;
 use crate::opening;
 use crate::protection::ProtectionOptions;
+use crate::published::PublishedOptions;
 use crate::server::{CertificateSource, GuardServer, ServerLimits, ServerOptions, StartError};
 use crate::waivers::WaiverReadOptions;
 
@@ -178,6 +179,13 @@ struct ServeArgs {
     /// Both times, for tests.
     #[arg(long, hide = true, value_name = "DURATION", value_parser = duration)]
     protection_every: Option<Duration>,
+    /// Whether the metrics show the result of support-check that `report publish` last wrote into the ConfigMap
+    /// aksarc-result.
+    #[arg(long, env = "AKSARC_CHECK_RESULT", value_name = "SWITCH", default_value = "on")]
+    check_result: Switch,
+    /// How often it is read, from 1s to 5m.
+    #[arg(long, env = "AKSARC_CHECK_RESULT_INTERVAL", value_name = "DURATION", default_value = "30s", value_parser = interval)]
+    check_result_interval: Duration,
     /// How to reach the API server for all of these; without it as the pod's service account. It holds a token or a
     /// certificate: programs that get one are not run, and proxies not used.
     #[arg(long, value_name = "FILE")]
@@ -222,6 +230,7 @@ fn serve_and_log(arguments: ServeArgs, log_lines_dropped: Counter) -> ExitCode {
         WaiverReadOptions { every: arguments.cluster_waivers_interval, ..WaiverReadOptions::new(access.clone()) };
     let heartbeat = HeartbeatOptions { access: access.clone(), every: arguments.heartbeat_interval };
     let observed = ObservedOptions { access: access.clone(), every: arguments.observed_interval };
+    let published = PublishedOptions { access: access.clone(), every: arguments.check_result_interval };
     let protection = match arguments.protection_every {
         Some(every) => ProtectionOptions { every, close_after: every, try_every: every, access: access.clone() },
         None => ProtectionOptions::new(access.clone()),
@@ -246,6 +255,7 @@ fn serve_and_log(arguments: ServeArgs, log_lines_dropped: Counter) -> ExitCode {
         observed: (arguments.observed == Switch::On).then_some(observed),
         waivers: (arguments.cluster_waivers == Switch::On).then_some(waivers),
         protection: (arguments.protection == Switch::On).then_some(protection),
+        published: (arguments.check_result == Switch::On).then_some(published),
         limits: ServerLimits { linger: arguments.linger, ..ServerLimits::default() },
         judge: None,
         log_lines_dropped,

@@ -14,6 +14,7 @@
 //! files -> reload -> guards, tls
 //! the API server <- api <- waivers -> guards
 //!                       <- heartbeat
+//!                       <- published, which only the metrics show
 //!                       <- observed <- a queue <- reviews with findings
 //!                       <- certificates -> tls, in place of files
 //! ```
@@ -36,6 +37,7 @@ pub mod opening;
 mod plain;
 mod presented;
 pub mod protection;
+pub mod published;
 pub mod refusal;
 pub mod reload;
 pub mod review;

@@ -26,6 +26,7 @@ use aksarc_shared::rules::derive;
 use aksarc_shared::rules::rule::Watched;
 use aksarc_shared::verdict::guard::Settings;
 use aksarc_shared::verdict::observed;
+use aksarc_shared::verdict::published;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -70,6 +71,7 @@ pub fn render(options: &ManifestOptions) -> String {
             ("open", OPEN),
             ("heartbeat", heartbeat::NAME),
             ("observed", observed::NAME),
+            ("result", published::NAME),
             ("image", &options.image),
             ("networkpolicy", &network::render(&options.pods)),
             // Last, since it holds what others wrote.

@@ -32,6 +32,7 @@ use crate::observed::{self, ObservedCounters, ObservedOptions};
 use crate::plain::{PlainLimits, PlainPort, ServedPort};
 use crate::presented::PresentedCertificate;
 use crate::protection::{self, ProtectionCounters, ProtectionOptions};
+use crate::published::{self, PublishedOptions, PublishedSeries};
 use crate::reload::{self, CertificateFiles, ConfigFile, Poll};
 use crate::review::{JudgeFn, ReviewCounters, Reviewer};
 use crate::slots::{PortCounters, Ports};
@@ -69,6 +70,8 @@ pub struct ServerOptions {
     pub waivers: Option<WaiverReadOptions>,
     /// How the protection of the guard's own objects is looked after; `None` leaves it alone.
     pub protection: Option<ProtectionOptions>,
+    /// How the published result of `support-check` is read; `None` leaves its metrics at 0.
+    pub published: Option<PublishedOptions>,
     /// Limits on clients.
     pub limits: ServerLimits,
     /// A function that judges changes in place of the engine, for tests.
@@ -100,6 +103,7 @@ impl ServerOptions {
             observed: None,
             waivers: None,
             protection: None,
+            published: None,
             limits: ServerLimits { linger: Duration::ZERO, ..ServerLimits::default() },
             judge: None,
             log_lines_dropped: Counter::default(),
@@ -152,6 +156,7 @@ pub struct GuardServer {
     _protection: Option<AbortOnDrop>,
     _heartbeat: Option<AbortOnDrop>,
     _observed: Option<AbortOnDrop>,
+    _published: Option<AbortOnDrop>,
     _waivers: Option<AbortOnDrop>,
     _poller: Option<mpsc::Sender<Infallible>>,
 }
@@ -198,6 +203,7 @@ impl GuardServer {
         let heartbeat_counters = HeartbeatCounters::register(&mut metrics);
         let waiver_counters = WaiverReadCounters::register(&mut metrics);
         let protection_counters = ProtectionCounters::register(&mut metrics);
+        let published_series = PublishedSeries::register(&mut metrics);
         let metrics = Arc::new(metrics);
         let guards = Arc::clone(&config.guards);
         let (certificates, own) = match certificates {
@@ -236,6 +242,8 @@ impl GuardServer {
             options.waivers.map(|options| AbortOnDrop(tokio::spawn(waivers::run(options, guards, waiver_counters))));
         let protection =
             options.protection.map(|options| AbortOnDrop(tokio::spawn(protection::run(options, protection_counters))));
+        let published =
+            options.published.map(|options| AbortOnDrop(tokio::spawn(published::run(options, published_series))));
         tracing::info!(%address, %admin_address, %probe_address, "serving");
         Ok(GuardServer {
             address,
@@ -254,6 +262,7 @@ impl GuardServer {
             _protection: protection,
             _heartbeat: heartbeat,
             _observed: observed,
+            _published: published,
             _waivers: waivers,
             _poller: poller,
         })

@@ -15,6 +15,7 @@ use aksarc_shared::rules::rule::Mode;
 use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::verdict::guard::Settings;
 use aksarc_shared::verdict::observed;
+use aksarc_shared::verdict::published;
 use aksarc_shared::verdict::report::ToolVersion;
 use aksarc_webhook::config;
 use aksarc_webhook::manifest::{self, ManifestCertificate, ManifestConfig, ManifestOptions};
@@ -82,7 +83,7 @@ fn the_guards_only_rights_are_its_records_the_list_of_waivers_its_certificate_an
         json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role["metadata"]["name"]})
     );
     let kinds = objects.iter().map(|object| object["kind"].as_str().unwrap());
-    assert_eq!(kinds.filter(|kind| kind.contains("Role")).count(), 12);
+    assert_eq!(kinds.filter(|kind| kind.contains("Role")).count(), 14);
     // The authority of its certificate, in one Secret, which it may also make; the bundle in one configuration; and what
     // opens that configuration and one namespace.
     let of_secret = json!([{"apiGroups": [""], "resources": ["secrets"], "resourceNames": [own::CERTIFICATES],
@@ -92,7 +93,10 @@ fn the_guards_only_rights_are_its_records_the_list_of_waivers_its_certificate_an
         "verbs": ["get", "patch"]}]);
     let of_namespace = json!([{"apiGroups": [""], "resources": ["namespaces"], "resourceNames": [own::NAMESPACE],
         "verbs": ["get", "patch"]}]);
+    let of_result = json!([{"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [published::NAME],
+        "verbs": ["get"]}]);
     for (kind, name, rules) in [
+        ("Role", "guard-result", of_result),
         ("Role", own::CERTIFICATES, of_secret),
         ("Role", own::SERVICE, of_namespace),
         ("ClusterRole", "aksarc-guard-configuration", of_trust),
@@ -160,6 +164,8 @@ fn the_manifest_is_a_set_of_hardened_objects() {
         "Role",
         "RoleBinding",
         "ConfigMap",
+        "Role",
+        "RoleBinding",
         "Role",
         "RoleBinding",
         "ClusterRole",

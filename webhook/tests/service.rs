@@ -22,6 +22,8 @@ mod service_ports;
 #[cfg(test)]
 mod service_protection;
 #[cfg(test)]
+mod service_published;
+#[cfg(test)]
 mod service_reload;
 #[cfg(test)]
 mod service_reviews;

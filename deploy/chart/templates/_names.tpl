@@ -17,11 +17,11 @@
 {{- toYaml (merge (dict "app.kubernetes.io/name" .name) (include "guard.labels" .root | fromYaml)) -}}
 {{- end -}}
 
-{{/* An object of a generated file, with the labels and annotations of all objects: `root` and `object`. */}}
+{{/* An object, with the labels and annotations of all objects besides its own: `root` and `object`. */}}
 {{- define "guard.object" -}}
 {{- if hasKey .object "Error" }}{{ fail (printf "a generated file is damaged: %s" .object.Error) }}{{ end -}}
 {{- $meta := .object.metadata -}}
-{{- $_ := set $meta "labels" (merge (include "guard.labels" .root | fromYaml) ($meta.labels | default dict)) -}}
+{{- $_ := set $meta "labels" (merge ($meta.labels | default dict | deepCopy) (include "guard.labels" .root | fromYaml)) -}}
 {{- with merge ($meta.annotations | default dict) .root.Values.annotations -}}
 {{- $_ := set $meta "annotations" . -}}
 {{- end -}}
@@ -90,9 +90,9 @@ securityContext:
     type: RuntimeDefault
 {{- end -}}
 
-{{/* What every container has. */}}
+{{/* What every container has: `image`. */}}
 {{- define "guard.container" -}}
-imagePullPolicy: {{ .Values.image.pullPolicy }}
+imagePullPolicy: {{ .image.pullPolicy }}
 securityContext:
   allowPrivilegeEscalation: false
   capabilities:

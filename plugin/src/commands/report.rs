@@ -55,11 +55,12 @@ pub enum ReportCommand {
     /// compared, 0 otherwise, and 2 for failures.
     #[command(after_help = diff::EXAMPLES)]
     Diff(diff::Args),
-    /// Write a saved result into its cluster, as a ClusterReport of OpenReports and a ConfigMap
+    /// Write a result into its cluster, as a ConfigMap and a ClusterReport of OpenReports
     ///
-    /// This is the one command that changes something in a cluster: two objects, which it applies as the owner of their
-    /// fields. It has a role of its own, with the rights to these two and nothing else. The exit code is 0 when both are
-    /// written, whatever the verdict.
+    /// The result is a saved one, or with --live that of a check which is made now. Two objects are written, as the owner of
+    /// their fields, and nothing else is changed. They have roles of their own, with the rights to these two and nothing else;
+    /// a check needs those of deploy/reader.yaml besides. The exit code is 0 when they are written, whatever the verdict, and
+    /// 1 when a check or a write fails. In a cluster without the definitions of OpenReports the ConfigMap is written alone.
     Publish(Box<publish::Args>),
     /// Print a result with pseudonyms for the names of nodes, namespaces, people, hosts and the cluster
     ///
@@ -77,7 +78,7 @@ impl Args {
         match self.command.as_deref() {
             Some(ReportCommand::Bundle(args)) => &args.flags.ui,
             Some(ReportCommand::Diff(args)) => &args.ui,
-            Some(ReportCommand::Publish(args)) => &args.ui,
+            Some(ReportCommand::Publish(args)) => &args.flags.ui,
             Some(ReportCommand::Redact(args)) => &args.ui,
             None => &self.ui,
         }

@@ -227,6 +227,37 @@ async fn judge(args: &Args, ui: &Ui) -> Result<ReportV1, Failure> {
     Ok(report)
 }
 
+/// The report of a check of the cluster, as it is now. What is noticed on the way is said on stderr, as in `support-check`.
+///
+/// # Errors
+/// [`Failure`] when there is no verdict.
+pub(super) async fn of_cluster(judging: &Judging, flags: &ClusterFlags, ui: &Ui) -> Result<ReportV1, Failure> {
+    let mut params = judging.params(ui)?;
+    let now = params.now;
+    let reader = cluster::reader(flags, ui).await?;
+    if WaiverSource::of(judging.waivers.as_deref()) == WaiverSource::Cluster {
+        let (found, unreadable) = waivers::from_cluster(&reader, ui).await?;
+        warn_of_unreadable(&unreadable, ui);
+        params.waivers = found;
+    }
+    if let Some(baseline) = params.baseline.as_mut().filter(|own| own.is_of_snapshot()) {
+        baseline.forget_what_snapshots_leave_out();
+        ui.note(&format!("note: not compared with the baseline: {}", super::baseline::PARTLY));
+    }
+    let (given, answers) = (params.waivers.clone(), params.attestations.clone());
+    let mut check = Check::new(tables_of_cluster(&params), params);
+    let source = cluster::live(&reader, &flags.reading, &mut check).await?;
+    Judging::warn_of_answers(&answers, now, ui);
+    let as_of = judging.as_of.map(|moment| moment.to_string());
+    let taken_at = as_of.is_none().then(|| InputV1::to_the_second(now));
+    let nodes_read = check.inventory().has_nodes();
+    let input = InputV1 { as_of, nodes_read, taken_at, ..InputV1::of(InputKindV1::Cluster, None) };
+    let mut report = check.finish(tool::identity(), &source.context, &source.server).map_err(Failure::input)?;
+    Pasting::new(None).of_cluster(&flags.kube).make_ready(&mut report.findings);
+    warn(&given, &report, now, ui);
+    Ok(ReportV1::new(report, input))
+}
+
 /// Writes the files that the flags name, and prints a report.
 fn print(report: &ReportV1, args: &Args, cost: &CheckCost, now: Timestamp, ui: &Ui) -> Result<(), Failure> {
     let printing = &args.printing;

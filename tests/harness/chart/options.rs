@@ -70,13 +70,23 @@ pub fn option_sets() -> anyhow::Result<Vec<(&'static str, String)>> {
             "annotations": {"owner": "edge"}, "podLabels": {"a": "b"}, "podAnnotations": {"c": "d"},
             "ports": {"review": 10250}, "podCidrs": ["10.244.0.0/16", "fd00:10:244::/56"], "logLevel": "debug",
             "resources": {"limits": {"memory": "256Mi"}, "requests": {"cpu": 1}},
-            "crds": {"keep": false}})),
+            "check": {"enabled": true}, "crds": {"keep": false}})),
+        ),
+        (
+            "check",
+            text(
+                json!({"check": {"enabled": true, "schedule": "@weekly", "timeZone": "Europe/Berlin", "staleAfterHours": 340,
+            "args": ["--platform-release=2602"], "successfulJobsHistoryLimit": 0, "resources": {"limits": {"memory": "1Gi"}}},
+            "config": {"platform": "azure-local"}, "prometheusRule": true}),
+            ),
         ),
         (
             "images",
-            text(json!({"image": {"digest": format!("sha256:{}", "0".repeat(64))},
+            text(
+                json!({"check": {"enabled": true, "image": {"digest": format!("sha256:{}", "1".repeat(64))}}, "image": {"digest": format!("sha256:{}", "0".repeat(64))},
             "imagePullSecrets": ["one"], "global": {"imageRegistry": "registry.example:5000", "imagePullSecrets": ["two"],
-            "of-a-parent": true}})),
+            "of-a-parent": true}}),
+            ),
         ),
     ])
 }

@@ -1,4 +1,4 @@
-//! The program of the image, linked statically against musl.
+//! The programs of the images, linked statically against musl.
 
 use std::env;
 use std::ffi::OsString;
@@ -7,21 +7,27 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
 
-use super::{Architecture, PROGRAM};
+use super::{Architecture, Program};
 use crate::product::{PACKAGE, forget};
 use crate::root;
 
-/// Builds the program of the checkout `source` for `architecture` as it is shipped, below the target directory `target`.
+/// Builds a program of the checkout `source` for `architecture` as it is shipped, below the target directory `target`.
 /// Its file.
 ///
 /// # Errors
 /// The target or its C compiler is not installed, or the program does not build; the message holds cargo's own.
-pub fn static_program(architecture: Architecture, source: &Path, target: &Path) -> anyhow::Result<PathBuf> {
+pub fn static_program(
+    program: Program,
+    architecture: Architecture,
+    source: &Path,
+    target: &Path,
+) -> anyhow::Result<PathBuf> {
+    let program = program.name();
     let source = source.canonicalize()?;
     let triple = architecture.target();
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet", "--locked", "--profile", "dist", "--target", triple]);
-    cargo.args(["--package", PROGRAM, "--bin", PROGRAM]);
+    cargo.args(["--package", program, "--bin", program]);
     cargo.arg("--target-dir").arg(target).current_dir(&source).stdin(Stdio::null());
     forget(&mut cargo, &PACKAGE);
     let variable = triple.replace('-', "_");
@@ -35,12 +41,12 @@ pub fn static_program(architecture: Architecture, source: &Path, target: &Path) 
     let output = cargo.output().context("cannot run cargo")?;
     ensure!(
         output.status.success(),
-        "the static program does not build. It needs the target (rustup target add {triple}) and {} (Debian: {}).\n{}",
+        "the static program {program} does not build. It needs the target (rustup target add {triple}) and {} (Debian: {}).\n{}",
         compiler(architecture),
         package(architecture),
         String::from_utf8_lossy(&output.stderr)
     );
-    Ok(target.join(triple).join("dist").join(PROGRAM))
+    Ok(target.join(triple).join("dist").join(program))
 }
 
 /// The target directory of this checkout for an architecture. Each has its own, so that both can be built at once.

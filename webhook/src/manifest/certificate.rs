@@ -39,7 +39,7 @@ pub(super) fn parts(certificate: &ManifestCertificate) -> CertificateParts {
             head: include_str!("../../manifest/head-secret.yaml"),
             and_certificates: "",
             rights: "",
-            without_rights: " To run without any: false here, --heartbeat=off, --observed=off, --cluster-waivers=off and --protection=off \
+            without_rights: " To run without any: false here, --heartbeat=off, --observed=off, --cluster-waivers=off, --protection=off and --check-result=off \
                              below, and no roles.",
             argument: "        - --tls-dir=/etc/aksarc/tls\n",
             environment: "",

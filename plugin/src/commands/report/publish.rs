@@ -1,12 +1,14 @@
-//! `report publish`: writes a saved result into its cluster. Besides `guard mode`, no other command changes anything in a cluster.
+//! `report publish`: writes a result into its cluster, a saved one or that of a check which it makes itself. Besides `guard mode`, no
+//! other command changes anything in a cluster.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use aksarc_shared::data::own;
 use aksarc_shared::k8s::kinds::escaped;
 use aksarc_shared::text;
+use aksarc_shared::verdict::published::{self, ResultSummary};
 use aksarc_shared::verdict::report::v1::{InputKindV1, ReportV1};
 use anyhow::anyhow;
 use flate2::Compression;
@@ -16,44 +18,76 @@ use serde_json::{Value, json};
 
 use crate::api::{self, ApiRequest, RequestError, SendLimits, Sender};
 use crate::cli::exit::{ExitResult, Failure};
-use crate::cli::flags::KubeFlags;
+use crate::commands::cluster::ClusterFlags;
+use crate::commands::support_check::{self, Judging};
 use crate::formats::escape;
 use crate::formats::openreports::{NAME, OPEN_REPORTS, SOURCE, object};
 use crate::input::result;
 use crate::screen::progress::Progress;
-use crate::screen::ui::{Ui, UiFlags};
+use crate::screen::ui::Ui;
 
 /// Arguments of `report publish`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES, arg_required_else_help = true)]
 pub struct Args {
     /// A result as `support-check --save` and `support-check -o json` write it; - reads standard input
-    #[arg(value_name = "RESULT", required_unless_present = "print_role", value_hint = clap::ValueHint::FilePath)]
+    #[arg(value_name = "RESULT", required_unless_present_any = ["live", "print_role"], conflicts_with = "live", value_hint = clap::ValueHint::FilePath)]
     pub result: Option<PathBuf>,
+    /// Check the cluster now, and publish the result
+    #[arg(long)]
+    pub live: bool,
     /// Namespace of the ConfigMap with the result, which has to exist
     #[arg(short, long, value_name = "NAME", default_value = own::NAMESPACE)]
     pub namespace: String,
     /// Print the roles with the rights to publish, as YAML, and publish nothing
     #[arg(long)]
     pub print_role: bool,
-    /// Display.
+    /// Rules, waivers and platform, with --live.
     #[command(flatten)]
-    pub ui: UiFlags,
-    /// Cluster.
+    pub judging: Judging,
+    /// Reading, display and cluster; reading with --live.
     #[command(flatten)]
-    pub kube: KubeFlags,
+    pub flags: ClusterFlags,
 }
 
 /// Runs `report publish`.
 ///
 /// # Errors
-/// [`Failure`] when the result cannot be read, or the cluster does not take an object.
+/// [`Failure`] when the result cannot be read or made, or the cluster does not take an object.
 pub async fn run(args: &Args, ui: &Ui) -> ExitResult {
+    let namespace = &args.namespace;
     if args.print_role {
-        ui.print(&roles(&args.namespace))?;
+        ui.print(&roles(namespace))?;
         return Ok(0);
     }
-    let Some(path) = &args.result else { return Err(Failure::input(anyhow!("name the result to publish"))) };
+    let report = match &args.result {
+        Some(path) => saved(path)?,
+        None => support_check::of_cluster(&args.judging, &args.flags, ui).await?,
+    };
+    let kept = config_map(&report, namespace)?;
+    let kube = &args.flags.kube;
+    let connection = api::connect(kube).await?;
+    let limits = SendLimits::per_request(kube.request_timeout.duration());
+    let sender = Sender::new(connection, limits, Progress::new(ui));
+    let maps = format!("/api/v1/namespaces/{}/configmaps/{}", escaped(namespace), published::NAME);
+    let what = format!("configmaps {} in the namespace {}", published::NAME, text::line(namespace, 200));
+    apply(&sender, &maps, &kept, &what, ui).await.map_err(|why| why.after("nothing"))?;
+    let reports = format!("/apis/{OPEN_REPORTS}/clusterreports/{NAME}");
+    let map = format!("configmap/{} in {}", published::NAME, text::line(namespace, 200));
+    let done = match apply(&sender, &reports, &object(&report), CLUSTER_REPORT, ui).await {
+        Ok(()) => format!("{map}, and clusterreport.openreports.io/{NAME}"),
+        Err(NotPublished { status: Some(404), .. }) => {
+            ui.note(NO_DEFINITIONS);
+            map
+        }
+        Err(why) => return Err(why.after("the ConfigMap, but not the ClusterReport")),
+    };
+    ui.print(&format!("{}\npublished: {done}\n", verdict(&report)))?;
+    Ok(0)
+}
+
+/// A saved result of a cluster.
+fn saved(path: &Path) -> Result<ReportV1, Failure> {
     let report = result::read(path).map_err(Failure::input)?;
     if report.input.kind == InputKindV1::Manifests {
         return Err(Failure::input(anyhow!(
@@ -61,40 +95,32 @@ pub async fn run(args: &Args, ui: &Ui) -> ExitResult {
             path.display()
         )));
     }
-    let kept = config_map(&report, &args.namespace)?;
-    let connection = api::connect(&args.kube).await?;
-    let limits = SendLimits::per_request(args.kube.request_timeout.duration());
-    let sender = Sender::new(connection, limits, Progress::new(ui));
-    let reports = format!("/apis/{OPEN_REPORTS}/clusterreports/{NAME}");
-    apply(&sender, &reports, &object(&report), CLUSTER_REPORT, ui).await.map_err(|why| why.before("nothing"))?;
-    let namespace = &args.namespace;
-    let maps = format!("/api/v1/namespaces/{}/configmaps/{RESULT}", escaped(namespace));
-    let what = format!("configmaps {RESULT} in the namespace {}", text::line(namespace, 200));
-    apply(&sender, &maps, &kept, &what, ui)
-        .await
-        .map_err(|why| why.before("the ClusterReport, but not the ConfigMap"))?;
-    ui.print(&format!(
-        "published: clusterreport.openreports.io/{NAME}, and configmap/{RESULT} in {}\n",
-        text::line(namespace, 200)
-    ))?;
-    Ok(0)
+    Ok(report)
+}
+
+/// The verdict and the counts of a report, in a line.
+fn verdict(report: &ReportV1) -> String {
+    let counts: Vec<String> = report.summary.iter().map(|(word, count)| format!("{word} {count}")).collect();
+    text::line(&format!("verdict: {} ({})", report.verdict.as_str(), counts.join(", ")), MAX_WORDS)
 }
 
 /// An object that was not published.
 struct NotPublished {
+    /// The server's answer; none where none came.
+    status: Option<u16>,
     why: String,
 }
 
 impl NotPublished {
     /// The failure, with what was published before it.
-    fn before(self, published: &str) -> Failure {
+    fn after(self, published: &str) -> Failure {
         Failure::run(anyhow!("{}. Published was {published}", self.why))
     }
 }
 
 impl From<RequestError> for NotPublished {
     fn from(error: RequestError) -> Self {
-        NotPublished { why: error.to_string() }
+        NotPublished { status: None, why: error.to_string() }
     }
 }
 
@@ -112,14 +138,14 @@ async fn apply(sender: &Sender, path: &str, object: &Value, what: &str, ui: &Ui)
             "the rights are in the roles that `{} report publish --print-role` prints; bind both, as the first lines say",
             ui.name
         ),
-        404 if what == CLUSTER_REPORT => {
-            "install the definitions of OpenReports first: helm install openreports openreports/openreports".to_owned()
-        }
         404 => "create the namespace, or name another one with --namespace".to_owned(),
         _ => String::new(),
     };
     let advice = if advice.is_empty() { advice } else { format!("; {advice}") };
-    Err(NotPublished { why: format!("cannot publish {what}: the server answered {}: {words}{advice}", reply.status) })
+    Err(NotPublished {
+        status: Some(reply.status.as_u16()),
+        why: format!("cannot publish {what}: the server answered {}: {words}{advice}", reply.status),
+    })
 }
 
 /// A ConfigMap with the result, compressed where it would be too large for an object.
@@ -128,7 +154,12 @@ fn config_map(report: &ReportV1, namespace: &str) -> Result<Value, Failure> {
     let mut map = json!({
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {"name": RESULT, "namespace": namespace, "labels": {"app.kubernetes.io/managed-by": SOURCE}},
+        "metadata": {
+            "name": published::NAME,
+            "namespace": namespace,
+            "labels": {"app.kubernetes.io/managed-by": SOURCE},
+            "annotations": {published::SUMMARY: ResultSummary::of(report).text()},
+        },
         "data": {
             "verdict": report.verdict.as_str(), "exitCode": report.exit_code.to_string(), "asOf": report.policy.as_of,
         },
@@ -163,7 +194,7 @@ pub fn roles(namespace: &str) -> String {
          #   kubectl -n {namespace} create rolebinding {ROLE} --role={ROLE} --user=NAME\n"
     );
     let cluster = ("ClusterRole", String::new(), "openreports.io", "clusterreports", NAME);
-    let in_namespace = ("Role", format!("\n  namespace: {namespace}"), "", "configmaps", RESULT);
+    let in_namespace = ("Role", format!("\n  namespace: {namespace}"), "", "configmaps", published::NAME);
     for (number, (kind, place, group, resource, name)) in [cluster, in_namespace].into_iter().enumerate() {
         let separator = if number == 0 { "" } else { "---\n" };
         // Writing to a string does not fail.
@@ -178,8 +209,9 @@ pub fn roles(namespace: &str) -> String {
 
 const CLUSTER_REPORT: &str = "clusterreports.openreports.io aksarc";
 
-/// The name of the ConfigMap.
-const RESULT: &str = "aksarc-result";
+/// A ClusterReport is for the dashboards of others; all of the result is in the ConfigMap.
+const NO_DEFINITIONS: &str = "note: there is no ClusterReport, since the cluster lacks the definitions of OpenReports: helm install openreports \
+                              openreports/openreports brings them";
 
 /// The name of both roles.
 const ROLE: &str = "aksarc-publisher";
@@ -196,6 +228,9 @@ Examples:
   kubectl aksarc support-check --save result.json
   kubectl aksarc report publish result.json
 
+  # Check the cluster and publish the result, as a CronJob does
+  kubectl aksarc report publish --live --waivers cluster
+
   # The rights for it
   kubectl aksarc report publish --print-role | kubectl apply -f -";
 
@@ -203,6 +238,27 @@ Examples:
 mod tests {
     use super::*;
     use crate::formats::samples::drifted;
+    use aksarc_shared::verdict::report::v1::{ConsequenceV1, WaiverV1};
+
+    #[test]
+    fn the_summary_has_the_numbers_of_the_result_and_stays_small() {
+        let mut report = drifted();
+        let (name, reason, expires) = ("w".to_owned(), "known".to_owned(), "2099-01-01T00:00:00Z".to_owned());
+        report.findings[0].waiver = Some(WaiverV1 { name, reason, expires, ticket: None, support_case: None });
+        let text = config_map(&report, "a").unwrap()["metadata"]["annotations"][published::SUMMARY].clone();
+        let summary = ResultSummary::parse(text.as_str().unwrap()).unwrap();
+        assert_eq!((summary.waived, summary.verdict), (1, report.verdict));
+        assert_eq!(summary.taken_at.map(|moment| moment.to_string()), report.input.taken_at);
+        for consequence in ConsequenceV1::ALL {
+            let counts = summary.findings.values().filter_map(|counts| counts.get(&consequence));
+            let count = usize::try_from(counts.sum::<u32>()).unwrap();
+            assert_eq!(count, report.unwaived(consequence).count(), "{consequence:?}");
+        }
+        let rules = usize::try_from(summary.rules.values().sum::<u32>()).unwrap();
+        assert_eq!(rules, report.catalogue.rules);
+        // Kubernetes takes 256 KiB of annotations.
+        assert!(summary.text().len() < 16 << 10, "{}", summary.text().len());
+    }
 
     #[test]
     fn a_large_result_is_compressed_and_a_larger_one_refused() {

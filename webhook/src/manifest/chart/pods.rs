@@ -10,19 +10,26 @@ use serde::Serialize;
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(super) struct PodResources {
-    /// The most that it may use. The memory is enough for two reviews of the largest objects at once; more of them wait.
+    /// The most that it may use.
     limits: BTreeMap<String, Quantity>,
     /// What is set aside for it.
     requests: BTreeMap<String, Quantity>,
 }
 
-impl Default for PodResources {
-    fn default() -> Self {
+impl PodResources {
+    /// A limit of the memory, and what is set aside of CPU and memory.
+    pub(super) fn new(most: &str, cpu: &str, memory: &str) -> Self {
         let quantity = |name: &str, text: &str| (name.to_owned(), Quantity(text.to_owned()));
         PodResources {
-            limits: BTreeMap::from([quantity("memory", "128Mi")]),
-            requests: BTreeMap::from([quantity("cpu", "20m"), quantity("memory", "32Mi")]),
+            limits: BTreeMap::from([quantity("memory", most)]),
+            requests: BTreeMap::from([quantity("cpu", cpu), quantity("memory", memory)]),
         }
+    }
+}
+
+impl Default for PodResources {
+    fn default() -> Self {
+        PodResources::new("128Mi", "20m", "32Mi")
     }
 }
 

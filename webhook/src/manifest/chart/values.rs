@@ -23,6 +23,9 @@ pub struct ChartValues {
     annotations: BTreeMap<String, String>,
     /// The certificate that the guard serves.
     certificates: CertificateValues,
+    /// support-check as a CronJob, which publishes its result as a ConfigMap and, where the cluster has the definitions of
+    /// OpenReports, as a ClusterReport. The guard's metrics show it.
+    check: CheckValues,
     /// The guard's configuration, as in deploy/guard-config.example.yaml; apiVersion and kind may be left out. While it is
     /// empty the chart has no ConfigMap, and `kubectl aksarc guard mode` sets the mode. Once it has anything in it, Helm is
     /// the only writer.
@@ -75,7 +78,7 @@ pub struct ChartValues {
     /// The number of pods.
     replicas: ReplicaCount,
     /// Memory and CPU of each pod of the guard. Without a limit of the CPU, which would delay answers until changes go
-    /// through unjudged.
+    /// through unjudged. The memory is enough for two reviews of the largest objects at once; more of them wait.
     resources: PodResources,
     /// Whether policies refuse the gravest changes also while the guard is down: `auto` from Kubernetes 1.30 on, `off` unless
     /// set. They pay no attention to the mode and to waivers, and know no other configuration than `config`.
@@ -156,6 +159,68 @@ enum CertificateMode {
     #[default]
     #[serde(rename = "self")]
     Own,
+}
+
+/// A check of the cluster at intervals.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct CheckValues {
+    /// The seconds after which a check that has not ended is given up.
+    #[schemars(range(min = 30))]
+    active_deadline_seconds: u32,
+    /// Further arguments of `kubectl aksarc report publish --live`, such as --platform-release=2602. --platform is
+    /// config.platform where that is set, and --waivers=cluster where the resource SupportWaiver is installed.
+    args: Vec<String>,
+    /// Whether to install it, with an account that may read what the rules read and write the result.
+    enabled: bool,
+    /// The number of failed Jobs to keep.
+    failed_jobs_history_limit: u32,
+    /// The image of the plugin. Registry and tag are those of the guard's image unless set.
+    image: ImageValues,
+    /// Memory and CPU of its pod. The memory is enough for thousands of nodes and tens of thousands of pods.
+    resources: PodResources,
+    /// When it runs, as a schedule of cron.
+    schedule: Schedule,
+    /// The hours after which the alert AksarcCheckStale tells that no result was published, where the alerts are
+    /// installed: twice the time between two checks, and a little more.
+    #[schemars(range(min = 1))]
+    stale_after_hours: u32,
+    /// The number of successful Jobs to keep.
+    successful_jobs_history_limit: u32,
+    /// The time zone of the schedule, such as Europe/Berlin; that of the controllers unless set.
+    time_zone: String,
+}
+
+impl Default for CheckValues {
+    fn default() -> Self {
+        CheckValues {
+            active_deadline_seconds: 600,
+            args: Vec::new(),
+            enabled: false,
+            failed_jobs_history_limit: 3,
+            image: ImageValues::of("kubectl-aksarc"),
+            resources: PodResources::new("256Mi", "100m", "64Mi"),
+            schedule: Schedule("23 4 * * *".to_owned()),
+            stale_after_hours: 50,
+            successful_jobs_history_limit: 1,
+            time_zone: String::new(),
+        }
+    }
+}
+
+/// A schedule of cron: five fields, or a word such as @daily.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+struct Schedule(String);
+
+impl JsonSchema for Schedule {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Schedule".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "string", "pattern": r"^(@(hourly|daily|midnight|weekly|monthly|yearly|annually)|@every [0-9hms.]+|[^\s@]+( +[^\s@]+){4})$"})
+    }
 }
 
 /// The issuer of cert-manager, and its accounts.
@@ -241,15 +306,22 @@ struct ImageValues {
     tag: String,
 }
 
-impl Default for ImageValues {
-    fn default() -> Self {
+impl ImageValues {
+    /// The image of this name, by the version of the chart.
+    fn of(repository: &str) -> Self {
         ImageValues {
             digest: String::new(),
             pull_policy: PullPolicy::IfNotPresent,
             registry: String::new(),
-            repository: "aksarc-webhook".to_owned(),
+            repository: repository.to_owned(),
             tag: String::new(),
         }
+    }
+}
+
+impl Default for ImageValues {
+    fn default() -> Self {
+        ImageValues::of("aksarc-webhook")
     }
 }
 
