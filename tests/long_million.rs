@@ -18,9 +18,9 @@ use std::time::Instant;
 
 use aksarc_tests::image::{self, Architecture, Program};
 use aksarc_tests::root;
-use guard::client::Clients;
+use guard::client::{Clients, Webhook};
 use guard::review::{Edit, NODE, PERSON, review};
-use guard::server::{Server, certificates};
+use guard::server::Server;
 use hyper::body::Bytes;
 use serde_json::json;
 
@@ -33,11 +33,11 @@ fn a_million_reviews_leave_the_guard_with_the_memory_of_the_first_hundred_thousa
     runtime.block_on(async {
         let directory = tempfile::tempdir().unwrap();
         let directory = directory.path();
-        certificates(directory).unwrap();
+        let webhook = Webhook::of_guard(directory).unwrap();
         let config = json!({"apiVersion": "aksarc.dev/v1alpha1", "kind": "GuardConfig", "mode": "enforce", "platform": "azure-local"});
         fs::write(directory.join("config.yaml"), config.to_string()).unwrap();
-        let guard = Server::start_guard(&program, directory).await.unwrap();
-        let mut clients = Clients::connect(&guard, directory, CONNECTIONS).await.unwrap();
+        let guard = Server::start_guard(&program, directory, &["--log-level", "error"]).await.unwrap();
+        let mut clients = Clients::connect(&guard, &webhook, CONNECTIONS).await.unwrap();
         let begun = Instant::now();
         send(&mut clients, 0..FIRST).await;
         let first = guard.resident().unwrap();

@@ -29,7 +29,7 @@ use std::env;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
-use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aksarc_shared::rules::catalogue;
@@ -37,9 +37,9 @@ use aksarc_shared::rules::rule::Mode;
 use aksarc_tests::figures::{self, median};
 use aksarc_tests::product;
 use anyhow::ensure;
-use guard::client::Clients;
+use guard::client::{Clients, Webhook};
 use guard::review::{Edit, review};
-use guard::server::{Server, certificates};
+use guard::server::Server;
 use guard::{bare, patches, worst};
 use hyper::body::Bytes;
 use serde_json::{Value, json};
@@ -107,9 +107,8 @@ fn main() -> anyhow::Result<()> {
 async fn measure(reviews: usize) -> anyhow::Result<Value> {
     let directory = tempfile::tempdir()?;
     let directory = directory.path();
-    certificates(directory)?;
-    let own = env::current_exe()?;
-    let bare = Server::start(Command::new(own).arg("--bare").arg(directory))?;
+    let webhook = Webhook::of_guard(directory)?;
+    let bare = bare::start(directory)?;
     // All rules that judge changes are on, also those that are off by default.
     let off = catalogue::ALL.iter().filter(|rule| rule.change.is_some() && rule.mode == Mode::Off);
     let on: serde_json::Map<String, Value> = off.map(|rule| (rule.code.to_string(), json!("warn"))).collect();
@@ -118,12 +117,12 @@ async fn measure(reviews: usize) -> anyhow::Result<Value> {
     });
     fs::write(directory.join("config.yaml"), config.to_string())?;
     let program = product::webhook()?;
-    let guard = Server::start_guard(&program, directory).await?;
+    let guard = Server::start_guard(&program, directory, &["--log-level", "error"]).await?;
     let mut limits = Limits::default();
 
     let idle = guard.resident()?;
-    let rows = cases(&bare, &guard, directory, &mut limits).await?;
-    let after = memory(&guard, directory, reviews).await?;
+    let rows = cases(&bare, &guard, &webhook, &mut limits).await?;
+    let after = memory(&guard, &webhook, reviews).await?;
     let mut out = io::stdout();
     writeln!(out, "resident memory of the guard: {} idle, {} after {reviews} further reviews", mib(idle), mib(after))?;
     limits.hold("idle memory", idle <= MOST_IDLE);
@@ -171,14 +170,19 @@ impl Limits {
 }
 
 /// Measures every case and prints a table.
-async fn cases(bare: &Server, guard: &Server, directory: &Path, limits: &mut Limits) -> anyhow::Result<Vec<Value>> {
+async fn cases(
+    bare: &Server,
+    guard: &Server,
+    webhook: &Arc<Webhook>,
+    limits: &mut Limits,
+) -> anyhow::Result<Vec<Value>> {
     let mut out = io::stdout();
     writeln!(out, "{:>20}  {:>12}  {:>12}  {:>6}  {:>6}", "review", "bare CPU", "guard CPU", "ratio", "most")?;
     let mut rows = Vec::new();
     for Case { name, edit, bytes, connections, reviews, most } in CASES {
         let body = Bytes::from(review(edit, bytes));
-        let mut of_bare = Clients::connect(bare, directory, connections).await?;
-        let mut of_guard = Clients::connect(guard, directory, connections).await?;
+        let mut of_bare = Clients::connect(bare, webhook, connections).await?;
+        let mut of_guard = Clients::connect(guard, webhook, connections).await?;
         let answer = of_guard.answer(&body).await?;
         ensure!(edit.is_answered_by(&answer), "{name}: {}", String::from_utf8_lossy(&answer));
         let mut pairs = Vec::new();
@@ -201,8 +205,8 @@ async fn cases(bare: &Server, guard: &Server, directory: &Path, limits: &mut Lim
 }
 
 /// The guard's memory after many more reviews, of every answer, from as many connections as an API server opens.
-async fn memory(guard: &Server, directory: &Path, reviews: usize) -> anyhow::Result<u64> {
-    let mut clients = Clients::connect(guard, directory, 8).await?;
+async fn memory(guard: &Server, webhook: &Arc<Webhook>, reviews: usize) -> anyhow::Result<u64> {
+    let mut clients = Clients::connect(guard, webhook, 8).await?;
     let bodies = [Edit::Lawful, Edit::Warned, Edit::Denied].map(|edit| Bytes::from(review(edit, 5 << 10)));
     let turns = 40;
     for turn in 0..turns {

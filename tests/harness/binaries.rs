@@ -14,8 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Context, bail, ensure};
-use serde_json::Value;
+use anyhow::{Context, bail};
 use sha2::{Digest, Sha256};
 
 use crate::cache;
@@ -41,6 +40,10 @@ pub enum Tool {
     Promtool,
     /// A registry of OCI artifacts, for tests of the chart as one.
     Registry,
+    /// For the benchmark that compares the guard with it.
+    Gatekeeper,
+    /// For the benchmark that compares the guard with it: the admission controller alone.
+    Kyverno,
 }
 
 impl Tool {
@@ -85,6 +88,8 @@ impl Tool {
             Self::Helm | Self::Helm3 => "helm",
             Self::Promtool => "promtool",
             Self::Registry => "registry",
+            Self::Gatekeeper => "gatekeeper",
+            Self::Kyverno => "kyverno",
         }
     }
 
@@ -95,8 +100,7 @@ impl Tool {
             Self::KeyProvider => "key-provider",
             Self::Helm => "helm",
             Self::Helm3 => "helm-3",
-            Self::Promtool => "promtool",
-            Self::Registry => "registry",
+            Self::Promtool | Self::Registry | Self::Gatekeeper | Self::Kyverno => self.program(),
             _ => self.kubernetes().unwrap_or(Kubernetes::V1_33).module(),
         }
     }
@@ -109,6 +113,8 @@ impl Tool {
             Self::Helm => "helm.sh/helm/v4/cmd/helm".to_owned(),
             Self::Helm3 => "helm.sh/helm/v3/cmd/helm".to_owned(),
             Self::Promtool => "github.com/prometheus/prometheus/cmd/promtool".to_owned(),
+            Self::Gatekeeper => "github.com/open-policy-agent/gatekeeper/v3".to_owned(),
+            Self::Kyverno => "github.com/kyverno/kyverno/cmd/kyverno".to_owned(),
             _ => format!("k8s.io/kubernetes/cmd/{}", self.program()),
         }
     }
@@ -121,7 +127,9 @@ impl Tool {
             | Self::Helm
             | Self::Helm3
             | Self::Promtool
-            | Self::Registry => None,
+            | Self::Registry
+            | Self::Gatekeeper
+            | Self::Kyverno => None,
             Self::KubeApiserver(version) => Some(version),
             Self::KubeControllerManager(version) | Self::KubeScheduler(version) => Some(version.of_controllers()),
             Self::Kubectl => Some(Kubernetes::V1_33),
@@ -217,8 +225,8 @@ impl Lookup {
             | Tool::Helm
             | Tool::Promtool
             | Tool::Registry => return Some(path),
-            // It has the name of the other Helm.
-            Tool::Helm3 => return None,
+            // One has the name of the other Helm; the figures of the others are those of the pinned versions.
+            Tool::Helm3 | Tool::Gatekeeper | Tool::Kyverno => return None,
             Tool::KubeApiserver(version) | Tool::KubeControllerManager(version) | Tool::KubeScheduler(version) => {
                 version
             }
@@ -289,22 +297,6 @@ fn fingerprint(tool: Tool, module: &Path) -> anyhow::Result<String> {
 fn say(line: &str) {
     // A closed stderr is no reason to fail a build.
     let _ = writeln!(io::stderr(), "control plane: {line}");
-}
-
-/// The directory of a Go module that the module `pins` below [`MODULES`] requires, downloaded first if it has to be.
-///
-/// # Errors
-/// Go is not there, or could not download it.
-pub(crate) fn downloaded(pins: &str, module: &str) -> anyhow::Result<PathBuf> {
-    let mut go = Command::new("go");
-    go.args(["mod", "download", "-json", module]).current_dir(Path::new(MODULES).join(pins)).env("GOWORK", "off");
-    let output = go.output().context("cannot start Go: install Go 1.26 or newer (https://go.dev/dl)")?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let words = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "Go could not download {module}:\n{text}{words}");
-    let told: Value = serde_json::from_str(&text).context("Go's answer is no JSON")?;
-    let directory = told.get("Dir").and_then(Value::as_str).context("Go does not tell where the module is")?;
-    Ok(PathBuf::from(directory))
 }
 
 /// The Go modules that pin what is built.

@@ -1,4 +1,4 @@
-//! The figures of the two benchmarks: where they are kept, and their median.
+//! The figures of the benchmarks: where they are kept, and their median.
 
 use std::env;
 use std::path::PathBuf;

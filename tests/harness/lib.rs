@@ -28,6 +28,7 @@ mod control_plane;
 pub mod extension;
 pub mod figures;
 pub mod generated;
+pub mod go_module;
 pub mod guard;
 pub mod house;
 mod identity;

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use crate::binaries::downloaded;
+use crate::go_module::GoModule;
 
 /// The directory of the chart, downloaded as the Go module that it is published in.
 ///
 /// # Errors
-/// Go is not there, or could not download it.
+/// As [`GoModule::download`].
 pub fn chart() -> anyhow::Result<PathBuf> {
-    Ok(downloaded("openreports", "github.com/openreports/reports-api")?.join("charts/openreports"))
+    let module = GoModule::download("openreports", "github.com/openreports/reports-api")?;
+    Ok(module.directory.join("charts/openreports"))
 }

@@ -1,11 +1,14 @@
 //! The smallest program that could answer: the libraries and the runtime of the guard, without judging.
 
 use std::convert::Infallible;
-use std::io::{self, Write};
+use std::env;
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::Ipv4Addr;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
+use anyhow::Context;
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -15,6 +18,18 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
+
+use super::server::Server;
+
+/// Starts one as a process of its own, with the certificate in `directory`.
+pub(crate) fn start(directory: &Path) -> anyhow::Result<Server> {
+    let mut command = Command::new(env::current_exe()?);
+    let mut process = command.arg("--bare").arg(directory).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    let mut line = String::new();
+    BufReader::new(process.stdout.take().context("no output")?).read_line(&mut line)?;
+    let address = line.trim().parse().with_context(|| format!("{line:?} is no address"))?;
+    Ok(Server::new(process, address))
+}
 
 /// Serves with the certificate in `directory`, and prints the address.
 pub(crate) fn serve(directory: &Path) -> anyhow::Result<()> {

@@ -1,7 +1,8 @@
 //! Kept-alive connections that send reviews.
 
+use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::ensure;
@@ -18,18 +19,51 @@ use tokio_rustls::TlsConnector;
 
 use super::server::Server;
 
+/// What an API server has to know of a webhook besides its address.
+pub(crate) struct Webhook {
+    /// The name in its certificate.
+    pub(crate) name: String,
+    pub(crate) path: String,
+    /// The file with the certificate by which it is trusted.
+    pub(crate) authority: PathBuf,
+}
+
+impl Webhook {
+    /// The guard's, with a new certificate in `directory`.
+    pub(crate) fn of_guard(directory: &Path) -> anyhow::Result<Arc<Self>> {
+        Self::certified(directory, "guard.aksarc-system.svc", "/validate")
+    }
+
+    /// A webhook with a new certificate, which is left in `directory` with its key.
+    pub(crate) fn certified(directory: &Path, name: &str, path: &str) -> anyhow::Result<Arc<Self>> {
+        let pair = rcgen::KeyPair::generate()?;
+        // An API server outside of a cluster reaches it by its address.
+        let names = vec![name.to_owned(), "127.0.0.1".to_owned()];
+        let certificate = rcgen::CertificateParams::new(names)?.self_signed(&pair)?;
+        let authority = directory.join("tls.crt");
+        fs::write(&authority, certificate.pem())?;
+        fs::write(directory.join("tls.key"), pair.serialize_pem())?;
+        Ok(Arc::new(Webhook { name: name.to_owned(), path: path.to_owned(), authority }))
+    }
+}
+
 /// The connections to one server, as an API server keeps them open.
 pub(crate) struct Clients<'s> {
     server: &'s Server,
-    connections: Vec<SendRequest<Full<Bytes>>>,
+    connections: Vec<Connection>,
+}
+
+struct Connection {
+    webhook: Arc<Webhook>,
+    sender: SendRequest<Full<Bytes>>,
 }
 
 impl<'s> Clients<'s> {
-    /// Opens `count` connections. The server's certificate is in `directory`.
-    pub(crate) async fn connect(server: &'s Server, directory: &Path, count: usize) -> anyhow::Result<Self> {
+    /// Opens `count` connections.
+    pub(crate) async fn connect(server: &'s Server, webhook: &Arc<Webhook>, count: usize) -> anyhow::Result<Self> {
         let mut connections = Vec::new();
         for _ in 0..count {
-            connections.push(connect(directory, server.address).await?);
+            connections.push(connect(webhook, server.address).await?);
         }
         Ok(Clients { server, connections })
     }
@@ -70,28 +104,26 @@ impl<'s> Clients<'s> {
     }
 }
 
-async fn ask(connection: &mut SendRequest<Full<Bytes>>, body: &Bytes) -> anyhow::Result<Bytes> {
-    connection.ready().await?;
-    let request = Request::post("/validate").header("host", NAME).header("content-type", "application/json");
-    let answer = connection.send_request(request.body(Full::new(body.clone()))?).await?;
+async fn ask(Connection { webhook, sender }: &mut Connection, body: &Bytes) -> anyhow::Result<Bytes> {
+    sender.ready().await?;
+    let request = Request::post(&webhook.path).header("host", &webhook.name).header("content-type", "application/json");
+    let answer = sender.send_request(request.body(Full::new(body.clone()))?).await?;
     ensure!(answer.status() == 200, "answered {}", answer.status());
     Ok(answer.into_body().collect().await?.to_bytes())
 }
 
-async fn connect(directory: &Path, address: SocketAddr) -> anyhow::Result<SendRequest<Full<Bytes>>> {
+async fn connect(webhook: &Arc<Webhook>, address: SocketAddr) -> anyhow::Result<Connection> {
     let mut roots = rustls::RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(directory.join("tls.crt"))?)?;
+    roots.add(CertificateDer::from_pem_file(&webhook.authority)?)?;
     let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
         .with_no_client_auth();
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    let stream = TlsConnector::from(Arc::new(config)).connect(ServerName::try_from(NAME)?, stream).await?;
-    let (client, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let name = ServerName::try_from(webhook.name.clone())?;
+    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
-    Ok(client)
+    Ok(Connection { webhook: Arc::clone(webhook), sender })
 }
-
-/// The name in the certificate of both servers.
-pub(crate) const NAME: &str = "guard.aksarc-system.svc";
