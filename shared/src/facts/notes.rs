@@ -107,8 +107,9 @@ trait Bag: Any + Debug + Send + Sync {
 
 impl<R: Remark> Bag for BTreeSet<R> {
     fn merge(&mut self, other: Box<dyn Bag>) {
-        if let Ok(mut other) = (other as Box<dyn Any>).downcast::<Self>() {
-            self.append(&mut other);
+        if let Ok(other) = (other as Box<dyn Any>).downcast::<Self>() {
+            // `append` would pass over all remarks for those of each object.
+            self.extend(*other);
         }
     }
 }
