@@ -50,7 +50,7 @@ impl<'c> Replicas<'c> {
         let account = cluster.service_account(manifest::NAMESPACE, "guard")?;
         let documents = guard::documents(cluster, &product::webhook()?, &["manifest"])?;
         let rights = guard::grant(cluster, &documents)?;
-        ensure!(rights == 12, "{rights} roles and bindings");
+        ensure!(rights == 14, "{rights} roles and bindings");
         let policies = protection::render(&aksarc_shared::verdict::guard::Settings::default());
         cluster.kubectl_with(&Identity::Admin, ["apply", "-f", "-"], &policies)?.succeeded()?;
         for right in [
