@@ -96,7 +96,8 @@ fn the_shipped_manifest_runs_as_it_is() {
     })
     .unwrap();
 
-    // No review is routed to a pod that is not ready.
+    // No review is routed to a pod that is not ready. Both have to be routed to before.
+    endpoints(&cluster, 2);
     signal(first.pid, "STOP").unwrap();
     assert_eq!(endpoints(&cluster, 1), [pod_address(&cluster, &second.name)]);
     signal(first.pid, "CONT").unwrap();
