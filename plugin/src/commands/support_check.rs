@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use aksarc_shared::data::own::API_VERSION;
 use aksarc_shared::data::{Data, Platform, embedded};
-use aksarc_shared::facts::baseline::Baseline;
 use aksarc_shared::text;
 use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::verdict::report::v1::{CoverageV1, InputKindV1, InputV1, ReportV1};
@@ -20,6 +19,7 @@ use super::cluster::{self, CheckSource, ClusterFlags};
 use super::showing::Showing;
 use crate::cli::exit::{ExitResult, Failure};
 use crate::cli::tool;
+use crate::collect::Reader;
 use crate::input::documents::Depth;
 use crate::input::manifests::Given;
 use crate::input::settings;
@@ -147,34 +147,64 @@ pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
 async fn judge(args: &Args, ui: &Ui) -> Result<ReportV1, Failure> {
     let begun = Instant::now();
     args.printing.apart()?;
+    let report = match args.kind() {
+        InputKindV1::Cluster => of_cluster(&args.judging, &args.flags, args.printing.shell, ui).await?,
+        InputKindV1::Manifests | InputKindV1::Snapshot => of_files(args, ui)?,
+    };
+    let cost = CheckCost { seconds: rounded(begun.elapsed()), peak_memory_bytes: tool::peak_memory() };
+    print(&report, args, &cost, Timestamp::now(), ui)?;
+    Ok(report)
+}
+
+/// The report of a check of the cluster, as it is now. What is noticed on the way is said on stderr.
+///
+/// # Errors
+/// [`Failure`] when there is no verdict.
+pub(super) async fn of_cluster(
+    judging: &Judging,
+    flags: &ClusterFlags,
+    shell: Option<ShellFlag>,
+    ui: &Ui,
+) -> Result<ReportV1, Failure> {
+    let mut params = judging.params(ui)?;
+    let now = params.now;
+    let reader = cluster::reader(flags, ui).await?;
+    take_waivers(judging, &reader, &mut params, ui).await?;
+    compare_with_baseline(&mut params, false, ui);
+    let (given, answers) = (params.waivers.clone(), params.attestations.clone());
+    let mut check = Check::new(tables_of_cluster(&params), params);
+    let source = cluster::live(&reader, &flags.reading, &mut check).await?;
+    ui.detail(&format!("as of {now}"));
+    judging.warn_of_early_day(source.taken.as_deref(), ui);
+    Judging::warn_of_answers(&answers, now, ui);
+    let as_of = judging.as_of.map(|moment| moment.to_string());
+    // With another moment to judge by, the same cluster gives the same report at any time.
+    let taken_at = as_of.is_none().then(|| InputV1::to_the_second(now));
+    let nodes_read = check.inventory().has_nodes();
+    let input = InputV1 { as_of, nodes_read, taken_at, ..InputV1::of(InputKindV1::Cluster, None) };
+    // A cluster that cannot be judged, such as one of another product, is wrong input.
+    let mut report = check.finish(tool::identity(), &source.context, &source.server).map_err(Failure::input)?;
+    Pasting::new(shell).of_cluster(&flags.kube).make_ready(&mut report.findings);
+    warn(&given, &report, now, ui);
+    Ok(ReportV1::new(report, input))
+}
+
+/// The report of a check of a snapshot or of manifests.
+fn of_files(args: &Args, ui: &Ui) -> Result<ReportV1, Failure> {
     let mut params = args.judging.params(ui)?;
     let mut now = params.now;
-    let is_live = args.snapshot.is_none() && !args.of_manifests();
-    let mut cluster = None;
     if WaiverSource::of(args.judging.waivers.as_deref()) == WaiverSource::Cluster {
-        if !is_live {
-            return Err(Failure::input(anyhow::anyhow!(
-                "--waivers cluster is for a check of a cluster: snapshots and manifests contain no waivers. Give them as a file: \
-                 kubectl get supportwaivers -o yaml > waivers.yaml"
-            )));
-        }
-        let reader = cluster::reader(&args.flags, ui).await?;
-        let (found, unreadable) = waivers::from_cluster(&reader, ui).await?;
-        warn_of_unreadable(&unreadable, ui);
-        params.waivers = found;
-        cluster = Some(reader);
+        return Err(Failure::input(anyhow::anyhow!(
+            "--waivers cluster is for a check of a cluster: snapshots and manifests contain no waivers. Give them as a file: \
+             kubectl get supportwaivers -o yaml > waivers.yaml"
+        )));
     }
-    let differs_in_kind = |own: &&mut Baseline| own.is_of_snapshot() != args.snapshot.is_some();
-    if !args.of_manifests()
-        && let Some(baseline) = params.baseline.as_mut().filter(differs_in_kind)
-    {
-        baseline.forget_what_snapshots_leave_out();
-        ui.note(&format!("note: not compared with the baseline: {}", super::baseline::PARTLY));
+    if args.snapshot.is_some() {
+        compare_with_baseline(&mut params, true, ui);
     }
-    let given = params.waivers.clone();
-    let answers = params.attestations.clone();
-    let data = tables(&params, if is_live || args.snapshot.is_some() { Subject::Cluster } else { Subject::Manifests });
-    let mut check = Check::new(data, params);
+    let (given, answers) = (params.waivers.clone(), params.attestations.clone());
+    let subject = if args.snapshot.is_some() { Subject::Cluster } else { Subject::Manifests };
+    let mut check = Check::new(tables(&params, subject), params);
     let mut manifests_read = ManifestsRead::default();
     let source = if let Some(path) = &args.snapshot {
         let about = snapshot::read::judge(path, &mut check).context("--snapshot").map_err(Failure::input)?;
@@ -183,12 +213,6 @@ async fn judge(args: &Args, ui: &Ui) -> Result<ReportV1, Failure> {
             check.judge_at(taken);
         }
         CheckSource { context: format!("snapshot {}", path.display()), server: String::new(), taken: about.taken }
-    } else if is_live {
-        let reader = match cluster {
-            Some(reader) => reader,
-            None => cluster::reader(&args.flags, ui).await?,
-        };
-        cluster::live(&reader, &args.flags.reading, &mut check).await?
     } else {
         let (source, read) = manifests(args, &mut check, ui)?;
         manifests_read = read;
@@ -197,7 +221,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<ReportV1, Failure> {
     ui.detail(&format!("as of {now}"));
     args.judging.warn_of_early_day(source.taken.as_deref(), ui);
     Judging::warn_of_answers(&answers, now, ui);
-    let mut input = InputV1 {
+    let input = InputV1 {
         as_of: args.judging.as_of.map(|moment| moment.to_string()),
         nodes_read: check.inventory().has_nodes(),
         unjudged: manifests_read.unjudged.values().sum(),
@@ -205,57 +229,44 @@ async fn judge(args: &Args, ui: &Ui) -> Result<ReportV1, Failure> {
         digest: args.snapshot.as_deref().map(digest::of_path).transpose().map_err(Failure::input)?,
         ..InputV1::of(args.kind(), source.taken)
     };
-    // With another moment to judge by, the same cluster gives the same report at any time.
-    if is_live && input.as_of.is_none() {
-        input.taken_at = Some(InputV1::to_the_second(now));
-    }
-    let shown_at = Timestamp::now();
-    warn_of_age(Age::of(&input, shown_at), ui);
+    warn_of_age(Age::of(&input, Timestamp::now()), ui);
     // A cluster that cannot be judged, such as one of another product, is wrong input.
     let mut report = check.finish(tool::identity(), &source.context, &source.server).map_err(Failure::input)?;
-    let pasting = Pasting::new(args.printing.shell);
-    let pasting = if is_live { pasting.of_cluster(&args.flags.kube) } else { pasting };
-    pasting.make_ready(&mut report.findings);
+    Pasting::new(args.printing.shell).make_ready(&mut report.findings);
     if args.of_manifests() {
         fixes::of_manifests(&mut report.findings);
     }
-    let cost = CheckCost { seconds: rounded(begun.elapsed()), peak_memory_bytes: tool::peak_memory() };
     warn(&given, &report, now, ui);
     let mut report = ReportV1::new(report, input);
     manifests_read.place(&mut report.findings);
-    print(&report, args, &cost, shown_at, ui)?;
     Ok(report)
 }
 
-/// The report of a check of the cluster, as it is now. What is noticed on the way is said on stderr, as in `support-check`.
+/// Takes the waivers of the cluster, if the flags ask for them.
 ///
 /// # Errors
-/// [`Failure`] when there is no verdict.
-pub(super) async fn of_cluster(judging: &Judging, flags: &ClusterFlags, ui: &Ui) -> Result<ReportV1, Failure> {
-    let mut params = judging.params(ui)?;
-    let now = params.now;
-    let reader = cluster::reader(flags, ui).await?;
+/// [`Failure`] when they cannot be read.
+pub(super) async fn take_waivers(
+    judging: &Judging,
+    reader: &Reader,
+    params: &mut Params,
+    ui: &Ui,
+) -> Result<(), Failure> {
     if WaiverSource::of(judging.waivers.as_deref()) == WaiverSource::Cluster {
-        let (found, unreadable) = waivers::from_cluster(&reader, ui).await?;
+        let (found, unreadable) = waivers::from_cluster(reader, ui).await?;
         warn_of_unreadable(&unreadable, ui);
         params.waivers = found;
     }
-    if let Some(baseline) = params.baseline.as_mut().filter(|own| own.is_of_snapshot()) {
+    Ok(())
+}
+
+/// Leaves out of the comparison with a baseline what snapshots leave out, where it is of a snapshot and the check is not, or
+/// the other way round.
+fn compare_with_baseline(params: &mut Params, with_snapshot: bool, ui: &Ui) {
+    if let Some(baseline) = params.baseline.as_mut().filter(|own| own.is_of_snapshot() != with_snapshot) {
         baseline.forget_what_snapshots_leave_out();
         ui.note(&format!("note: not compared with the baseline: {}", super::baseline::PARTLY));
     }
-    let (given, answers) = (params.waivers.clone(), params.attestations.clone());
-    let mut check = Check::new(tables_of_cluster(&params), params);
-    let source = cluster::live(&reader, &flags.reading, &mut check).await?;
-    Judging::warn_of_answers(&answers, now, ui);
-    let as_of = judging.as_of.map(|moment| moment.to_string());
-    let taken_at = as_of.is_none().then(|| InputV1::to_the_second(now));
-    let nodes_read = check.inventory().has_nodes();
-    let input = InputV1 { as_of, nodes_read, taken_at, ..InputV1::of(InputKindV1::Cluster, None) };
-    let mut report = check.finish(tool::identity(), &source.context, &source.server).map_err(Failure::input)?;
-    Pasting::new(None).of_cluster(&flags.kube).make_ready(&mut report.findings);
-    warn(&given, &report, now, ui);
-    Ok(ReportV1::new(report, input))
 }
 
 /// Writes the files that the flags name, and prints a report.

@@ -19,13 +19,11 @@ use crate::commands::snapshot::record;
 use crate::commands::support_check::{self, Judging};
 use crate::formats::case::Case;
 use crate::formats::html;
-use crate::input::waivers::{self, WaiverSource};
 use crate::input::{result, settings};
 use crate::screen::fixes::Pasting;
 use crate::screen::format;
 use crate::screen::output::{self, Place, Staged};
 use crate::screen::ui::Ui;
-use crate::screen::waivers::warn_of_unreadable;
 use crate::snapshot::recorded::RecordedSnapshot;
 use crate::snapshot::write::Form;
 use crate::snapshot::{self, digest};
@@ -127,11 +125,7 @@ fn writable(args: &Args) -> anyhow::Result<()> {
 async fn live(args: &Args, path: &Path, ui: &Ui) -> Result<ReportV1, Failure> {
     let mut params = args.judging.params(ui)?;
     let reader = cluster::reader(&args.flags, ui).await?;
-    if WaiverSource::of(args.judging.waivers.as_deref()) == WaiverSource::Cluster {
-        let (found, unreadable) = waivers::from_cluster(&reader, ui).await?;
-        warn_of_unreadable(&unreadable, ui);
-        params.waivers = found;
-    }
+    support_check::take_waivers(&args.judging, &reader, &mut params, ui).await?;
     let form = Form::Directory(path.to_owned());
     let taken = record(&reader, &args.flags.reading, &form, path).await?.taken_at;
     if let Some(baseline) = params.baseline.as_mut().filter(|baseline| !baseline.is_of_snapshot()) {

@@ -62,7 +62,7 @@ pub async fn run(args: &Args, ui: &Ui) -> ExitResult {
     }
     let report = match &args.result {
         Some(path) => saved(path)?,
-        None => support_check::of_cluster(&args.judging, &args.flags, ui).await?,
+        None => support_check::of_cluster(&args.judging, &args.flags, None, ui).await?,
     };
     let kept = config_map(&report, namespace)?;
     let kube = &args.flags.kube;
