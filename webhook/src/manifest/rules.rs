@@ -75,9 +75,10 @@ impl NamedObjects {
     }
 }
 
-/// A list of keys of objects in CEL.
-fn keys(keys: &BTreeSet<String>) -> String {
-    list(keys.iter().map(|key| &**key))
+/// The expression that is true for an object whose key is among these, or begins with one of the prefixes.
+fn is_named(keys: &BTreeSet<String>, prefixes: &BTreeSet<String>) -> String {
+    let [keys, prefixes] = [keys, prefixes].map(|texts| list(texts.iter().map(|text| &**text)));
+    format!("variables.key in {keys} ||\n{prefixes}.exists(prefix, variables.key.startsWith(prefix))")
 }
 
 /// AA201, AA202 and AA401. A key counts only where no people's tool is among its writers.
@@ -220,14 +221,7 @@ fn components(data: &Data, named: &NamedObjects) -> RulePolicy {
                 "request.resource.resource + \"/\" + oldObject.metadata.namespace + \"/\" + oldObject.metadata.name"
                     .to_owned(),
             ),
-            (
-                "managed",
-                format!(
-                    "variables.key in {} ||\n{}.exists(prefix, variables.key.startsWith(prefix))",
-                    keys(&named.managed),
-                    keys(&named.managed_prefixes),
-                ),
-            ),
+            ("managed", is_named(&named.managed, &named.managed_prefixes)),
             (
                 "stopped",
                 "request.operation == \"UPDATE\" && request.resource.resource == \"deployments\" &&\n\
@@ -275,14 +269,7 @@ fn workloads(data: &Data, named: &NamedObjects) -> RulePolicy {
         requests: vec![asked(RUN, &[""], &["CREATE"])],
         variables: vec![
             ("key", "request.resource.resource + \"/\" + object.metadata.?name.orValue(\"\")".to_owned()),
-            (
-                "known",
-                format!(
-                    "variables.key in {} ||\n{}.exists(prefix, variables.key.startsWith(prefix))",
-                    keys(&named.known),
-                    keys(&named.known_prefixes)
-                ),
-            ),
+            ("known", is_named(&named.known, &named.known_prefixes)),
             // What a document tells people to do to nodes is told by the commands.
             (
                 "lawful",
