@@ -52,7 +52,7 @@ fn a_certificate_of_others_is_served_and_renewed_and_nothing_unusable_takes_its_
     let by_policy = format!("ValidatingAdmissionPolicy '{policy}'");
     assert!(theft.code == 403 && theft.body.contains(&by_policy), "{}", theft.body);
 
-    let let_through = failed_open(&cluster);
+    let let_through = cluster.failed_open().unwrap();
     let webhooks = [CLUSTER_WEBHOOK, SYSTEM_WEBHOOK, USER_WEBHOOK, ALPHA_WEBHOOK].map(str::to_owned);
     let load = Load::begin(&cluster, kubelet::NODE, &webhooks).unwrap();
     let two = first.pair(GOOD).unwrap();
@@ -112,7 +112,7 @@ fn a_certificate_of_others_is_served_and_renewed_and_nothing_unusable_takes_its_
     let (through, failed) = (load.take_through(), load.take_failed());
     println!("{}", load.end());
     assert!(through.is_empty() && failed.is_empty(), "{through:?} {failed:?}");
-    assert_eq!(failed_open(&cluster), let_through);
+    assert_eq!(cluster.failed_open().unwrap(), let_through);
 }
 
 /// The Secret, as somebody writes it whom the protection lets pass.
@@ -155,13 +155,6 @@ fn is_loaded(cluster: &ControlPlane, pod: &str) -> String {
     let metrics = cluster.http(&Identity::Admin).unwrap().get(&path).unwrap().body;
     let line = metrics.lines().find_map(|line| line.strip_prefix("aksarc_certificate_last_reload_successful "));
     line.unwrap_or_else(|| panic!("{metrics}")).to_owned()
-}
-
-/// The number of changes that the API server has let through since it could not ask the guard.
-fn failed_open(cluster: &ControlPlane) -> u64 {
-    let metrics = cluster.http(&Identity::Admin).unwrap().get("/metrics").unwrap().body;
-    let rows = metrics.lines().filter(|line| line.starts_with("apiserver_admission_webhook_fail_open_count{"));
-    rows.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
 }
 
 fn pods() -> String {

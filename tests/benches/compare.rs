@@ -29,6 +29,8 @@ mod client;
 mod review;
 #[path = "guard/server.rs"]
 mod server;
+#[path = "guard/turns.rs"]
+mod turns;
 
 mod compare {
     pub(crate) mod peers;
@@ -39,6 +41,7 @@ mod compare {
 use std::env;
 use std::fs;
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -54,6 +57,7 @@ use hyper::body::Bytes;
 use serde_json::{Value, json};
 use server::Server;
 use tokio::runtime::Runtime;
+use turns::{Turns, turns};
 
 /// The cost of a review, as a multiple of the guard's, that none of the others may fall below.
 const LEAST: f64 = 25.0;
@@ -80,8 +84,10 @@ struct Asked<'s> {
 fn measure(runtime: &Runtime) -> anyhow::Result<Value> {
     let cluster = ControlPlane::start(Kubernetes::NEWEST)?;
     let admin = cluster.http(&Identity::Admin)?;
-    let (alone, webhook) = start_guard(runtime, &cluster, "guard", &policy::guard())?;
-    let (whole, whole_webhook) = start_guard(runtime, &cluster, "guard-whole", &policy::guard_with_all_rules())?;
+    let program = static_program(Program::Guard, Architecture::HOST, &root(), &target(Architecture::HOST))?;
+    let start = |name, config: &Value| start_guard(runtime, &cluster, &program, name, config);
+    let (alone, webhook) = start("guard", &policy::guard())?;
+    let (whole, whole_webhook) = start("guard-whole", &policy::guard_with_all_rules())?;
     let ours = Asked { name: "guard".to_owned(), server: &alone, webhook, says: policy::RULE };
     agree(runtime, &ours)?;
     let all_rules = Asked { name: "guard, all rules".to_owned(), server: &whole, webhook: whole_webhook, ..ours };
@@ -129,6 +135,7 @@ fn measure(runtime: &Runtime) -> anyhow::Result<Value> {
 fn start_guard(
     runtime: &Runtime,
     cluster: &ControlPlane,
+    program: &Path,
     name: &str,
     config: &Value,
 ) -> anyhow::Result<(Server, Arc<Webhook>)> {
@@ -138,8 +145,7 @@ fn start_guard(
     fs::write(directory.join("config.yaml"), config.to_string())?;
     let account = aksarc_tests::guard::account(cluster)?;
     let kubeconfig = cluster.kubeconfig(&account)?.display().to_string();
-    let program = static_program(Program::Guard, Architecture::HOST, &root(), &target(Architecture::HOST))?;
-    let server = runtime.block_on(Server::start_guard(&program, &directory, &["--kubeconfig", &kubeconfig]))?;
+    let server = runtime.block_on(Server::start_guard(program, &directory, &["--kubeconfig", &kubeconfig]))?;
     Ok((server, webhook))
 }
 
@@ -218,7 +224,8 @@ impl<'r> Table<'r> {
 
     /// Measures one beside the guard.
     fn row(&mut self, ours: &Asked<'_>, other: &Asked<'_>, least: Option<f64>) -> anyhow::Result<()> {
-        let Pair { cost, ours: own, ratio, wait, our_wait } = self.runtime.block_on(pair(ours, other))?;
+        let Pair { cost, wait, our_wait } = self.runtime.block_on(pair(ours, other))?;
+        let Turns { first: own, second: cost, ratio } = cost;
         let memory = other.server.resident()?;
         let bar = least.map_or_else(String::new, |least| least.to_string());
         writeln!(
@@ -253,11 +260,9 @@ impl<'r> Table<'r> {
     }
 }
 
-/// Medians of the rounds, in microseconds for each review.
+/// The CPU of the guard and of another, and their median waits in microseconds.
 struct Pair {
-    cost: f64,
-    ours: f64,
-    ratio: f64,
+    cost: Turns,
     wait: f64,
     our_wait: f64,
 }
@@ -266,18 +271,8 @@ async fn pair(ours: &Asked<'_>, other: &Asked<'_>) -> anyhow::Result<Pair> {
     let body = reviews::lawful();
     let mut of_ours = Clients::connect(ours.server, &ours.webhook, CONNECTIONS).await?;
     let mut of_other = Clients::connect(other.server, &other.webhook, CONNECTIONS).await?;
-    let mut pairs = Vec::new();
-    for round in 0..ROUNDS + WARM_UP {
-        let pair = (of_ours.cost(&body, REVIEWS).await?, of_other.cost(&body, REVIEWS).await?);
-        // The first rounds warm caches and allocators of both.
-        if round >= WARM_UP {
-            pairs.push(pair);
-        }
-    }
     Ok(Pair {
-        cost: median(pairs.iter().map(|pair| pair.1).collect()),
-        ours: median(pairs.iter().map(|pair| pair.0).collect()),
-        ratio: median(pairs.iter().map(|pair| pair.1 / pair.0).collect()),
+        cost: turns(&mut of_ours, &mut of_other, &body, REVIEWS, ROUNDS).await?,
         wait: wait(other, &body).await?,
         our_wait: wait(ours, &body).await?,
     })
@@ -299,6 +294,5 @@ const CONNECTIONS: usize = 8;
 /// Reviews of one round.
 const REVIEWS: usize = 400;
 const ROUNDS: usize = 25;
-const WARM_UP: usize = 2;
 const IDLE: Duration = Duration::from_secs(20);
 const LIMIT: Duration = Duration::from_mins(2);

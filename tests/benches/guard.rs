@@ -1,7 +1,7 @@
 //! The cost of the guard, against a bare responder on the same TLS and HTTP that reads the body and allows everything.
 //!
 //! ```sh
-//! cargo run --profile dist -p aksarc-tests --bin bench-guard [-- --json FILE] [--million]
+//! cargo run --profile dist -p aksarc-tests --bin bench-guard [-- --json FILE]
 //! ```
 //!
 //! Both run as processes of their own, with the C library of this machine; the image's, musl, makes both dearer. CPU is
@@ -22,6 +22,7 @@ mod guard {
     pub(crate) mod patches;
     pub(crate) mod review;
     pub(crate) mod server;
+    pub(crate) mod turns;
     pub(crate) mod worst;
 }
 
@@ -34,12 +35,13 @@ use std::time::Duration;
 
 use aksarc_shared::rules::catalogue;
 use aksarc_shared::rules::rule::Mode;
-use aksarc_tests::figures::{self, median};
+use aksarc_tests::figures;
 use aksarc_tests::product;
 use anyhow::ensure;
 use guard::client::{Clients, Webhook};
 use guard::review::{Edit, review};
 use guard::server::Server;
+use guard::turns::{Turns, turns};
 use guard::{bare, patches, worst};
 use hyper::body::Bytes;
 use serde_json::{Value, json};
@@ -87,24 +89,22 @@ const WORST: [usize; 4] = [23 << 10, 5 << 10, 1 << 20, 19 << 20];
 const MOST_WORST: Duration = Duration::from_secs(2);
 
 fn main() -> anyhow::Result<()> {
-    let mut arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<String> = env::args().skip(1).collect();
     if let [word, directory] = arguments.as_slice()
         && word == "--bare"
     {
         return bare::serve(Path::new(directory));
     }
-    let reviews = if arguments.iter().any(|word| word == MILLION) { 1_000_000 } else { 50_000 };
-    arguments.retain(|word| word != MILLION);
     let file = figures::file(&arguments)?;
     // One thread for the clients, so that they leave the servers a processor of two.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let result = runtime.block_on(measure(reviews))?;
+    let result = runtime.block_on(measure())?;
     fs::write(file, serde_json::to_string_pretty(&result)?)?;
     ensure!(result.get("past") == Some(&json!([])), "past a bar: {}", result.get("past").unwrap_or(&Value::Null));
     Ok(())
 }
 
-async fn measure(reviews: usize) -> anyhow::Result<Value> {
+async fn measure() -> anyhow::Result<Value> {
     let directory = tempfile::tempdir()?;
     let directory = directory.path();
     let webhook = Webhook::of_guard(directory)?;
@@ -122,9 +122,9 @@ async fn measure(reviews: usize) -> anyhow::Result<Value> {
 
     let idle = guard.resident()?;
     let rows = cases(&bare, &guard, &webhook, &mut limits).await?;
-    let after = memory(&guard, &webhook, reviews).await?;
+    let after = memory(&guard, &webhook).await?;
     let mut out = io::stdout();
-    writeln!(out, "resident memory of the guard: {} idle, {} after {reviews} further reviews", mib(idle), mib(after))?;
+    writeln!(out, "resident memory of the guard: {} idle, {} after {FURTHER} further reviews", mib(idle), mib(after))?;
     limits.hold("idle memory", idle <= MOST_IDLE);
     let program = fs::metadata(program)?.len();
     writeln!(out, "program of the guard: {program} bytes")?;
@@ -149,7 +149,7 @@ async fn measure(reviews: usize) -> anyhow::Result<Value> {
     )?;
     limits.hold("a patch", patches.guard - patches.bare <= MOST_WAIT);
     Ok(json!({
-        "reviews": rows, "programBytes": program, "idleBytes": idle, "afterBytes": after, "reviewsForMemory": reviews, "dearest": worst,
+        "reviews": rows, "programBytes": program, "idleBytes": idle, "afterBytes": after, "reviewsForMemory": FURTHER, "dearest": worst,
         "patchMilliseconds": {"nobody": patches.none, "bare": patches.bare, "guard": patches.guard},
         "past": limits.past,
     }))
@@ -185,17 +185,8 @@ async fn cases(
         let mut of_guard = Clients::connect(guard, webhook, connections).await?;
         let answer = of_guard.answer(&body).await?;
         ensure!(edit.is_answered_by(&answer), "{name}: {}", String::from_utf8_lossy(&answer));
-        let mut pairs = Vec::new();
-        for round in 0..ROUNDS + WARM_UP {
-            let pair = (of_bare.cost(&body, reviews).await?, of_guard.cost(&body, reviews).await?);
-            // The first rounds warm caches and allocators of both.
-            if round >= WARM_UP {
-                pairs.push(pair);
-            }
-        }
-        let bare = median(pairs.iter().map(|pair| pair.0).collect());
-        let guard = median(pairs.iter().map(|pair| pair.1).collect());
-        let ratio = median(pairs.iter().map(|pair| pair.1 / pair.0).collect());
+        let Turns { first: bare, second: guard, ratio } =
+            turns(&mut of_bare, &mut of_guard, &body, reviews, ROUNDS).await?;
         let bar = most.map_or_else(String::new, |most| most.to_string());
         writeln!(out, "{name:>20}  {bare:>9.1} µs  {guard:>9.1} µs  {ratio:>6.2}  {bar:>6}")?;
         limits.hold(name, most.is_none_or(|most| ratio <= most));
@@ -205,13 +196,13 @@ async fn cases(
 }
 
 /// The guard's memory after many more reviews, of every answer, from as many connections as an API server opens.
-async fn memory(guard: &Server, webhook: &Arc<Webhook>, reviews: usize) -> anyhow::Result<u64> {
+async fn memory(guard: &Server, webhook: &Arc<Webhook>) -> anyhow::Result<u64> {
     let mut clients = Clients::connect(guard, webhook, 8).await?;
     let bodies = [Edit::Lawful, Edit::Warned, Edit::Denied].map(|edit| Bytes::from(review(edit, 5 << 10)));
     let turns = 40;
     for turn in 0..turns {
         if let Some(body) = bodies.get(turn % bodies.len()) {
-            clients.cost(body, reviews / turns).await?;
+            clients.cost(body, FURTHER / turns).await?;
         }
     }
     guard.resident()
@@ -221,7 +212,6 @@ fn mib(bytes: u64) -> String {
     format!("{}.{} MiB", bytes >> 20, ((bytes & 0xf_ffff) * 10) >> 20)
 }
 
-/// The argument that measures memory over a million reviews.
-const MILLION: &str = "--million";
 const ROUNDS: usize = 31;
-const WARM_UP: usize = 2;
+/// Reviews after which memory is measured again. `tests/long_million.rs` sends more.
+const FURTHER: usize = 50_000;

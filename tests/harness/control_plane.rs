@@ -232,6 +232,16 @@ impl ControlPlane {
         })
     }
 
+    /// The number of changes that the API server has let through since it could not ask the guard.
+    ///
+    /// # Errors
+    /// The API server does not answer, or counts otherwise.
+    pub fn failed_open(&self) -> anyhow::Result<u64> {
+        let metrics = self.admin.get("/metrics")?.body;
+        let rows = metrics.lines().filter(|line| line.starts_with("apiserver_admission_webhook_fail_open_count{"));
+        rows.map(|line| Ok(line.rsplit(' ').next().unwrap_or_default().parse::<u64>()?)).sum()
+    }
+
     /// The object at `path`, as soon as it satisfies `holds`.
     ///
     /// # Errors

@@ -70,7 +70,7 @@ impl<'c> Site<'c> {
         })
         .unwrap();
         load.take_failed();
-        self.before = load.meanwhile(|| self.failed_open());
+        self.before = load.meanwhile(|| self.cluster.failed_open().unwrap());
         self.load = Some(load.anew());
     }
 
@@ -108,9 +108,9 @@ impl<'c> Site<'c> {
 
     /// Does something for which the API server may let changes through, and excuses those. How many there were.
     pub(super) fn excusing<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> (T, u64) {
-        let before = self.load().meanwhile(|| self.failed_open());
+        let before = self.load().meanwhile(|| self.cluster.failed_open().unwrap());
         let done = act(self);
-        let counted = self.load().meanwhile(|| self.failed_open()) - before;
+        let counted = self.load().meanwhile(|| self.cluster.failed_open().unwrap()) - before;
         let through = self.load().take_through().len();
         assert!(u64::try_from(through).unwrap() <= counted, "{through} went through, and {counted} were let through");
         self.excused += counted;
@@ -119,7 +119,7 @@ impl<'c> Site<'c> {
 
     /// Goes by what the API server has counted from now on, after it has started again.
     pub(super) fn counts_anew(&mut self) {
-        self.before = self.failed_open();
+        self.before = self.cluster.failed_open().unwrap();
         assert_eq!(self.before, 0, "the API server let changes through as soon as it began");
         self.excused = 0;
     }
@@ -141,19 +141,12 @@ impl<'c> Site<'c> {
         let left = self.let_through();
         let failed = self.load().take_failed();
         let done = self.load.take().unwrap().end();
-        let counted = self.failed_open() - self.before;
+        let counted = self.cluster.failed_open().unwrap() - self.before;
         eprintln!("{done}; {} went through while a replica was killed or trust was destroyed", self.excused);
         assert_eq!(left, 0);
         assert!(failed.is_empty(), "{} changes failed, such as {:?}", failed.len(), failed.first());
         assert!(counted <= self.excused, "the API server let {counted} through, of which {} may", self.excused);
         assert!(done.rate() >= least, "{:.0} changes a second, instead of {least}", done.rate());
-    }
-
-    /// The number of changes that the API server has let through since it could not ask the guard.
-    pub(super) fn failed_open(&self) -> u64 {
-        let metrics = self.admin.get("/metrics").unwrap().body;
-        let rows = metrics.lines().filter(|line| line.starts_with("apiserver_admission_webhook_fail_open_count{"));
-        rows.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
     }
 
     pub(super) fn logs(&self) -> String {
