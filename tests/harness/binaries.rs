@@ -40,6 +40,8 @@ pub enum Tool {
     Promtool,
     /// A registry of OCI artifacts, for tests of the chart as one.
     Registry,
+    /// Controller and cainjector of cert-manager, for tests of `.ci/long`.
+    CertManager,
     /// For the benchmark that compares the guard with it.
     Gatekeeper,
     /// For the benchmark that compares the guard with it: the admission controller alone.
@@ -53,7 +55,7 @@ impl Tool {
         let further = if kubernetes == Kubernetes::NEWEST {
             vec![Self::KeyProvider, Self::Promtool]
         } else {
-            vec![Self::Registry, Self::Helm3]
+            vec![Self::Registry, Self::Helm3, Self::CertManager]
         };
         let mut all = vec![
             Self::Etcd,
@@ -88,6 +90,7 @@ impl Tool {
             Self::Helm | Self::Helm3 => "helm",
             Self::Promtool => "promtool",
             Self::Registry => "registry",
+            Self::CertManager => "cert-manager",
             Self::Gatekeeper => "gatekeeper",
             Self::Kyverno => "kyverno",
         }
@@ -100,7 +103,7 @@ impl Tool {
             Self::KeyProvider => "key-provider",
             Self::Helm => "helm",
             Self::Helm3 => "helm-3",
-            Self::Promtool | Self::Registry | Self::Gatekeeper | Self::Kyverno => self.program(),
+            Self::Promtool | Self::Registry | Self::CertManager | Self::Gatekeeper | Self::Kyverno => self.program(),
             _ => self.kubernetes().unwrap_or(Kubernetes::V1_33).module(),
         }
     }
@@ -109,7 +112,7 @@ impl Tool {
         match self {
             Self::Etcd => "go.etcd.io/etcd/server/v3".to_owned(),
             Self::Kwok => "sigs.k8s.io/kwok/cmd/kwok".to_owned(),
-            Self::KeyProvider | Self::Registry => ".".to_owned(),
+            Self::KeyProvider | Self::Registry | Self::CertManager => ".".to_owned(),
             Self::Helm => "helm.sh/helm/v4/cmd/helm".to_owned(),
             Self::Helm3 => "helm.sh/helm/v3/cmd/helm".to_owned(),
             Self::Promtool => "github.com/prometheus/prometheus/cmd/promtool".to_owned(),
@@ -128,6 +131,7 @@ impl Tool {
             | Self::Helm3
             | Self::Promtool
             | Self::Registry
+            | Self::CertManager
             | Self::Gatekeeper
             | Self::Kyverno => None,
             Self::KubeApiserver(version) => Some(version),
@@ -225,8 +229,9 @@ impl Lookup {
             | Tool::Helm
             | Tool::Promtool
             | Tool::Registry => return Some(path),
-            // One has the name of the other Helm; the figures of the others are those of the pinned versions.
-            Tool::Helm3 | Tool::Gatekeeper | Tool::Kyverno => return None,
+            // One has the name of the other Helm; the figures of two are those of the pinned versions; and no program of
+            // cert-manager's own is both of its parts.
+            Tool::Helm3 | Tool::Gatekeeper | Tool::Kyverno | Tool::CertManager => return None,
             Tool::KubeApiserver(version) | Tool::KubeControllerManager(version) | Tool::KubeScheduler(version) => {
                 version
             }
@@ -279,7 +284,7 @@ fn is_minor(version: &str, wanted: Kubernetes) -> bool {
 /// A hash of the sources of the program, so that a new pin never meets an old binary.
 fn fingerprint(tool: Tool, module: &Path) -> anyhow::Result<String> {
     let mut hash = Sha256::new();
-    let is_own = matches!(tool, Tool::KeyProvider | Tool::Registry);
+    let is_own = matches!(tool, Tool::KeyProvider | Tool::Registry | Tool::CertManager);
     let sources = if is_own { &["go.mod", "go.sum", "main.go"][..] } else { &["go.mod", "go.sum"] };
     for name in sources {
         let path = module.join(name);

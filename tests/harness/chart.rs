@@ -57,11 +57,19 @@ pub fn install() -> anyhow::Result<String> {
 /// # Errors
 /// There is no such heading, or no commands below it.
 pub fn commands(heading: &str) -> anyhow::Result<Vec<String>> {
+    Ok(block(heading, "console")?.lines().map(str::to_owned).collect())
+}
+
+/// The text of the first block of `language` in the chart's README below the heading `## <heading>`.
+///
+/// # Errors
+/// There is no such heading, or no such block below it.
+pub fn block(heading: &str, language: &str) -> anyhow::Result<String> {
     let text = fs::read_to_string(path().join("README.md"))?;
     let (_, rest) = text.split_once(&format!("\n## {heading}\n")).with_context(|| format!("no heading {heading:?}"))?;
-    let (_, rest) = rest.split_once("```console\n").context("no commands")?;
-    let block = rest.split("```").next().unwrap_or_default();
-    Ok(block.lines().map(str::to_owned).collect())
+    let section = rest.split("\n## ").next().unwrap_or_default();
+    let (_, rest) = section.split_once(&format!("```{language}\n")).with_context(|| format!("no {language}"))?;
+    Ok(rest.split("```").next().unwrap_or_default().to_owned())
 }
 
 /// The objects of a rendered text.

@@ -21,6 +21,7 @@ pub mod audit;
 pub mod balancer;
 pub mod binaries;
 mod cache;
+pub mod cert_manager;
 pub mod chart;
 pub mod chromium;
 mod client;

@@ -111,7 +111,8 @@ impl Supervised {
         )
     }
 
-    fn end(&self) {
+    /// Ends it. Only dropping the value is left after that.
+    pub(crate) fn end(&self) {
         let mut watchdog = self.watchdog();
         drop(watchdog.stdin.take());
         // An error means that it is gone already, which is all we want.
