@@ -318,7 +318,7 @@ impl<'w> Law<'w> {
             }
         }
         let heavier = |finding: &&Finding| {
-            let before = earlier.iter().find(|other| other.fingerprint == finding.fingerprint);
+            let before = earlier.iter().find(|other| other.fingerprint() == finding.fingerprint());
             finding.consequence != Consequence::Info
                 && before.is_none_or(|before| finding.consequence < before.consequence)
         };

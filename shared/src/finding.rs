@@ -584,8 +584,6 @@ pub struct Finding {
     pub evidence: Vec<Evidence>,
     /// Commands that undo it.
     pub fix: Vec<Command>,
-    /// An id that is stable over runs, from code, object identity (without uid) and path.
-    pub fingerprint: String,
     /// The waiver that covers it.
     pub waiver: Option<WaiverNote>,
 }
@@ -612,7 +610,6 @@ impl Finding {
             message: "the system label kubernetes.io/hostname was changed".to_owned(),
             evidence: Vec::new(),
             fix: Vec::new(),
-            fingerprint: String::new(),
             waiver: None,
         }
     }
@@ -633,10 +630,15 @@ pub struct WaiverNote {
     pub support_case: Option<String>,
 }
 
-/// The first 16 bytes of the SHA-256 of code, object identity and path, in hex. Stable over runs and versions.
+/// The identity of an object and a path in it. The uid is no part of it: some know it and others do not.
+pub(crate) fn place<'p>(object: &'p ObjectRef, path: &'p str) -> [&'p str; 5] {
+    [&object.api_version, &object.kind, &object.namespace, &object.name, path]
+}
+
+/// The first 16 bytes of the SHA-256 of code and place, in hex. Stable over runs and versions.
 pub fn fingerprint(code: &str, object: &ObjectRef, path: &str) -> String {
     let mut hash = Sha256::new();
-    for part in [code, &object.api_version, &object.kind, &object.namespace, &object.name, path] {
+    for part in [code].into_iter().chain(place(object, path)) {
         hash.update(part.as_bytes());
         hash.update([0]);
     }
@@ -648,6 +650,16 @@ pub fn fingerprint(code: &str, object: &ObjectRef, path: &str) -> String {
 const MAX_VALUE: usize = 256;
 
 impl Finding {
+    /// An id that is stable over runs and versions: see [`fingerprint`].
+    pub fn fingerprint(&self) -> String {
+        fingerprint(self.code.as_str(), &self.object, &self.path)
+    }
+
+    /// The object and the path that the finding is about.
+    pub(crate) fn place(&self) -> [&str; 5] {
+        place(&self.object, &self.path)
+    }
+
     /// Whether a remediation of Microsoft's support module changes the object and field of the finding.
     pub fn is_like(&self, remediation: &Remediation) -> bool {
         let object = &self.object;

@@ -9,7 +9,9 @@ use std::fmt::Write;
 /// Control characters, line and paragraph separators, bidirectional overrides and zero-width characters are shown as
 /// `\u{..}`. The API server drops a whole warning that holds a control character, so this is needed there too.
 pub fn clean(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_unsafe) {
+    // Most text is printable ASCII, which takes no look at each character.
+    let is_plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if is_plain || !text.chars().any(is_unsafe) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);

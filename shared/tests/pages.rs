@@ -410,7 +410,7 @@ impl Example {
         let object = before.as_ref().or(after.as_ref()).expect("an object");
         let kind = kinds::of(&object.api_version, &object.kind)
             .unwrap_or_else(|| panic!("{}: unknown kind {}", rule.code, object.kind));
-        let change = Change::new(operation, kind, &self.subresource, before, after);
+        let change = Change::new(operation, kind, &self.subresource, before.map(Box::new), after.map(Box::new));
         let judge = rule.change.unwrap_or_else(|| panic!("{} judges no change", rule.code));
         let findings = merge(rule, self.platform, judge(&change, embedded()));
         Answer { words: words(&findings), standings: standings(&findings), is_missed: false }

@@ -6,7 +6,9 @@
 //!
 //! Both run as processes of their own, with the C library of this machine; the image's, musl, makes both dearer. CPU is
 //! what the kernel counted for each of their threads, so only the ratio within one run says something. Many short rounds
-//! of both alternate, so that a busy machine makes both dearer, and the median of the rounds' ratios counts.
+//! of both alternate, so that a busy machine makes both dearer, and the median of the rounds' ratios counts. Clients and
+//! servers have processors of their own, and no processor halts while one connection waits in turn: see
+//! `guard/processors.rs`. Needs Linux with two processors, and `taskset` and `chrt` of util-linux.
 
 // What prop_cost judges too.
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "the objects are our own")]
@@ -20,6 +22,7 @@ mod guard {
     pub(crate) mod bare;
     pub(crate) mod client;
     pub(crate) mod patches;
+    pub(crate) mod processors;
     pub(crate) mod review;
     pub(crate) mod server;
     pub(crate) mod turns;
@@ -39,10 +42,11 @@ use aksarc_tests::figures;
 use aksarc_tests::product;
 use anyhow::ensure;
 use guard::client::{Clients, Webhook};
+use guard::processors::{Apart, Awake};
 use guard::review::{Edit, review};
 use guard::server::Server;
 use guard::turns::{Turns, turns};
-use guard::{bare, patches, worst};
+use guard::{bare, patches, processors, worst};
 use hyper::body::Bytes;
 use serde_json::{Value, json};
 
@@ -94,6 +98,9 @@ fn main() -> anyhow::Result<()> {
         && word == "--bare"
     {
         return bare::serve(Path::new(directory));
+    }
+    if arguments.first().is_some_and(|word| word == processors::SPIN) {
+        processors::spin();
     }
     let file = figures::file(&arguments)?;
     // One thread for the clients, so that they leave the servers a processor of two.
@@ -179,10 +186,13 @@ async fn cases(
     let mut out = io::stdout();
     writeln!(out, "{:>20}  {:>12}  {:>12}  {:>6}  {:>6}", "review", "bare CPU", "guard CPU", "ratio", "most")?;
     let mut rows = Vec::new();
+    let _apart = Apart::put(&[bare, guard])?;
     for Case { name, edit, bytes, connections, reviews, most } in CASES {
         let body = Bytes::from(review(edit, bytes));
         let mut of_bare = Clients::connect(bare, webhook, connections).await?;
         let mut of_guard = Clients::connect(guard, webhook, connections).await?;
+        // Where more connections wait, no processor has time to halt.
+        let _awake = (connections == 1).then(Awake::keep).transpose()?;
         let answer = of_guard.answer(&body).await?;
         ensure!(edit.is_answered_by(&answer), "{name}: {}", String::from_utf8_lossy(&answer));
         let Turns { first: bare, second: guard, ratio } =

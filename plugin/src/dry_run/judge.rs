@@ -61,7 +61,7 @@ impl Sides {
         let kind = self.kind()?;
         let (before, after) = (bytes(self.before.as_ref()), bytes(self.after.as_ref()));
         let (before, after) = match (object(before.as_deref()), object(after.as_deref())) {
-            (Ok(before), Ok(after)) => (before, after),
+            (Ok(before), Ok(after)) => (before.map(Box::new), after.map(Box::new)),
             (Err(error), _) | (_, Err(error)) => {
                 return Some(Judgement {
                     actor: guard.actor(user),

@@ -61,9 +61,9 @@ pub struct Change<'a> {
     /// Name; from the object where the request has none. Empty for a name that the server has yet to generate.
     pub name: String,
     /// The object before the change; `None` for a creation.
-    pub before: Option<Object<'a>>,
+    pub before: Option<Box<Object<'a>>>,
     /// The object after the change; `None` for a deletion.
-    pub after: Option<Object<'a>>,
+    pub after: Option<Box<Object<'a>>>,
     /// Facts that were looked up.
     pub beside: Beside,
 }
@@ -74,11 +74,16 @@ impl<'a> Change<'a> {
         operation: Operation,
         kind: &'static Kind,
         subresource: &str,
-        before: Option<Object<'a>>,
-        after: Option<Object<'a>>,
+        before: Option<Box<Object<'a>>>,
+        after: Option<Box<Object<'a>>>,
     ) -> Self {
         let meta = |pick: fn(&Object<'a>) -> String| {
-            [&after, &before].into_iter().flatten().map(pick).find(|text| !text.is_empty()).unwrap_or_default()
+            [&after, &before]
+                .into_iter()
+                .flatten()
+                .map(|side| pick(side))
+                .find(|text| !text.is_empty())
+                .unwrap_or_default()
         };
         let (namespace, name) = (meta(|o| o.meta.namespace.to_string()), meta(|o| o.meta.name.to_string()));
         let (subresource, beside) = (subresource.to_owned(), Beside::default());
@@ -97,7 +102,7 @@ impl<'a> Change<'a> {
     /// The new object, if the change creates the object itself.
     pub fn create(&self) -> Option<&Object<'a>> {
         let own = self.operation == Operation::Create && self.subresource.is_empty();
-        self.after.as_ref().filter(|_| own)
+        self.after.as_deref().filter(|_| own)
     }
 
     /// Whether the change deletes the object itself.
@@ -130,8 +135,8 @@ impl<'a> Change<'a> {
     /// The reason why one of its sides does not fit the change's kind, if so.
     pub fn misfit(&self) -> Option<Misfit> {
         let check = |side: &Object<'a>, twin| fit::check(side, self.kind, &self.subresource, twin).err();
-        let before = self.before.as_ref();
-        before.and_then(|before| check(before, None)).or_else(|| check(self.after.as_ref()?, before))
+        let before = self.before.as_deref();
+        before.and_then(|before| check(before, None)).or_else(|| check(self.after.as_deref()?, before))
     }
 
     /// The first part of its sides that could not be read: see [`Object::fault`].
@@ -157,17 +162,17 @@ impl<'a> Change<'a> {
     }
 
     fn sides(&self) -> impl Iterator<Item = &Object<'a>> {
-        [&self.before, &self.after].into_iter().flatten()
+        [&self.before, &self.after].into_iter().flatten().map(|side| &**side)
     }
 
     /// The object before the change, else the object after it.
     pub fn object(&self) -> Option<&Object<'a>> {
-        self.before.as_ref().or(self.after.as_ref())
+        self.before.as_deref().or(self.after.as_deref())
     }
 
     /// The creation of an object from a manifest. `None` for kinds that no rule knows.
     pub fn create_of(object: Object<'a>) -> Option<Self> {
         let kind = kinds::of(&object.api_version, &object.kind)?;
-        Some(Change::new(Operation::Create, kind, "", None, Some(object)))
+        Some(Change::new(Operation::Create, kind, "", None, Some(Box::new(object))))
     }
 }

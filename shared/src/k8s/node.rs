@@ -38,9 +38,11 @@ pub struct NodeStatus<'a> {
 
 impl<'a> NodeStatus<'a> {
     /// Reads a status without parsing the list of images, which is most of it. `None` leaves it to the parser, for its
-    /// errors.
-    pub(super) fn scan(raw: &'a str) -> Option<Self> {
+    /// errors. What is known to be a status to its end, `is_whole`, is read only as far as there are fields to read: the
+    /// API server writes the images behind them.
+    pub(super) fn scan(raw: &'a str, is_whole: bool) -> Option<Self> {
         let mut status = NodeStatus::default();
+        let mut is_read = false;
         let length = scan::members(raw, |key, rest| {
             let value = scan::value(rest, None)?;
             match key {
@@ -49,9 +51,11 @@ impl<'a> NodeStatus<'a> {
                 "conditions" => status.conditions = serde_json::from_str(value).ok()?,
                 _ => {}
             }
-            Some(value.len())
-        })?;
-        (length == raw.len()).then_some(status)
+            is_read =
+                is_whole && status.node_info.is_some() && status.capacity.is_some() && status.conditions.is_some();
+            (!is_read).then_some(value.len())
+        });
+        (is_read || length == Some(raw.len())).then_some(status)
     }
 }
 

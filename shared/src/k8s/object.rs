@@ -229,7 +229,7 @@ impl<'a> Object<'a> {
     /// `status` of a node; empty where it has none.
     pub fn node_status(&self) -> &NodeStatus<'a> {
         let read = || {
-            let scanned = self.raw("status").and_then(NodeStatus::scan);
+            let scanned = self.raw_field("status").and_then(|field| NodeStatus::scan(field.raw, field.fits.is_some()));
             scanned.map_or_else(|| self.field("status").unwrap_or_default(), Box::new)
         };
         self.kept.node_status.get_or_init(read)
@@ -425,7 +425,8 @@ mod tests {
     #[test]
     fn names_are_cut_to_a_length_that_findings_can_bear() {
         let json = format!(r#"{{"metadata":{{"name":"{}","uid":"{}"}}}}"#, "ä".repeat(900), "u".repeat(900));
-        let (scanned, _) = Object::scan(&json, None).unwrap();
+        let mut scanned = Object::default();
+        scanned.scan(&json, None).unwrap();
         for object in [scanned, serde_json::from_str(&json).unwrap()] {
             assert_eq!((object.meta.name.len(), object.meta.uid.len()), (MAX_NAME, 900));
         }

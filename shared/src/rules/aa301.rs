@@ -479,7 +479,8 @@ mod tests {
         };
         let (before, after) = (whole(before), whole(after));
         let (before, after) = (json::object(before.as_bytes()).unwrap(), json::object(after.as_bytes()).unwrap());
-        let update = Change::new(Operation::Update, &kinds::DEPLOYMENT, "", Some(before), Some(after));
+        let [before, after] = [before, after].map(|object| Some(Box::new(object)));
+        let update = Change::new(Operation::Update, &kinds::DEPLOYMENT, "", before, after);
         change(&update, embedded()).into_iter().map(|draft| (draft.path.to_string(), !draft.warn_at_most)).collect()
     }
 

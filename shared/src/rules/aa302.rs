@@ -70,7 +70,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let Some(component) = components::component(data, change.kind.kind, &change.namespace, &change.name) else {
         return Vec::new();
     };
-    if change.before.as_ref().is_some_and(|before| components::is_theirs(before, component, data)) {
+    if change.before.as_deref().is_some_and(|before| components::is_theirs(before, component, data)) {
         return Vec::new();
     }
     if let Some(owner) = owner {
@@ -96,7 +96,7 @@ fn lighter(change: &Change<'_>, component: &Component, data: &Data) -> Option<Co
     if component.confidence == Confidence::Doc || change.kind.runs() {
         return None;
     }
-    let by_hand = change.before.as_ref().is_some_and(|before| {
+    let by_hand = change.before.as_deref().is_some_and(|before| {
         matches!(origin::of_object(before, data), Provenance::Person(_)) && !origin::is_made_by_platform(before, data)
     });
     Some(if by_hand { Consequence::Info } else { Consequence::AtRisk })

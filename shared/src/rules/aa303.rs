@@ -421,7 +421,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         return secured(change, data).into_iter().collect();
     }
     let (name, namespace, kind) = (&*change.name, &*change.namespace, change.kind);
-    let Some(after) = change.after.as_ref() else { return Vec::new() };
+    let Some(after) = change.after.as_deref() else { return Vec::new() };
     let Some(standing) = Standing::of(after, kind, namespace, data) else { return Vec::new() };
     if add_ons::is_expected(after, kind, namespace, name, data)
         || names::is_autoscaler_of_component(after, kind, data)

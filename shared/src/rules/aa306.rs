@@ -145,7 +145,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
 }
 
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
-    let Some(object) = change.before.as_ref() else { return Vec::new() };
+    let Some(object) = change.before.as_deref() else { return Vec::new() };
     let Some(product) = product(object, change.kind, data).or_else(|| of_installed(change, object, data)) else {
         return disowns(change, data).into_iter().collect();
     };
@@ -165,7 +165,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     // Microsoft's command line upgrades the agents by Helm, as the user who is signed in; the chart's own version
     // changes then.
     let upgraded = |after: &Object<'_>| origin::is_release_update(object, after, data) && is_other_chart(object, after);
-    if change.after.as_ref().is_some_and(upgraded) {
+    if change.after.as_deref().is_some_and(upgraded) {
         return Vec::new();
     }
     changed(change, &product, data, |_| None)
@@ -194,7 +194,7 @@ const CHART_MARKS: [&str; 2] = ["helm.sh/chart", "app.kubernetes.io/version"];
 /// user's own claim.
 fn disowns(change: &Change<'_>, data: &Data) -> Option<Draft> {
     let owner = change.lost_owner()?;
-    let product = product(change.after.as_ref()?, change.kind, data)?;
+    let product = product(change.after.as_deref()?, change.kind, data)?;
     let subject = format!("{} {} of {product}", change.kind.kind, change.name);
     Some(disowned(change, owner, &subject).warn_at_most())
 }

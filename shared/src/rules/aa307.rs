@@ -37,7 +37,7 @@ pub(super) static STATE: StateCheck = StateCheck::NONE;
 
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let row = data.namespaces.protected(&change.name).filter(|_| *change.kind == kinds::NAMESPACE);
-    let (Some(row), Some(namespace)) = (row, change.before.as_ref()) else { return Vec::new() };
+    let (Some(row), Some(namespace)) = (row, change.before.as_deref()) else { return Vec::new() };
     let draft = match change.new_owner() {
         Some(owner) => owned(change, owner),
         None if change.is_delete() => Draft::at(target(change), "metadata")

@@ -109,7 +109,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
 }
 
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
-    let Some(object) = change.before.as_ref().filter(|_| !change.kind.namespaced) else { return Vec::new() };
+    let Some(object) = change.before.as_deref().filter(|_| !change.kind.namespaced) else { return Vec::new() };
     let Some(row) = row(object, change.kind, data) else { return Vec::new() };
     let mut drafts = if let Some(owner) = change.new_owner() {
         vec![owned(change, owner)]

@@ -131,6 +131,6 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let draft = find(after, change.kind, data, target(change));
     let is_platforms = |object: &Object<'_>| matches!(whose(object, data), Provenance::Platform(_));
     // The platform's old object does not cover the new one, nor does a claim that comes along with the change.
-    let platform = change.before.as_ref().is_some_and(is_platforms) && is_platforms(after);
+    let platform = change.before.as_deref().is_some_and(is_platforms) && is_platforms(after);
     draft.filter(|_| !platform).into_iter().collect()
 }

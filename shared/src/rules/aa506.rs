@@ -147,7 +147,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     }
     if change.is_delete() {
         // Removing their own addition is the cure.
-        let theirs = change.before.as_ref().is_some_and(|before| {
+        let theirs = change.before.as_deref().is_some_and(|before| {
             maker(&managed(before, change.kind), before, data).is_some()
                 || matches!(origin::of_object(before, data), Provenance::Person(_))
         });

@@ -157,9 +157,7 @@ impl<'a> Envelope<'a> {
         let mut envelope = Envelope::default();
         let end = scan::members(json, |key, rest| {
             if key == "request" && rest.starts_with('{') {
-                let (request, length) = ReviewRequest::scan(rest)?;
-                envelope.request = Some(request);
-                return Some(length);
+                return envelope.request.insert(ReviewRequest::default()).scan(rest);
             }
             let value = scan::value(rest, None)?;
             match key {
@@ -197,9 +195,9 @@ struct ReviewRequest<'a> {
     #[serde(borrow, default)]
     user_info: Option<UserInfo<'a>>,
     #[serde(borrow, default)]
-    object: Option<Object<'a>>,
+    object: Option<Box<Object<'a>>>,
     #[serde(borrow, default)]
-    old_object: Option<Object<'a>>,
+    old_object: Option<Box<Object<'a>>>,
     #[serde(default)]
     dry_run: Option<bool>,
     #[serde(borrow, default)]
@@ -207,13 +205,24 @@ struct ReviewRequest<'a> {
 }
 
 /// The type of the object, after the API server has converted it to a version that the webhook registered for.
-#[derive(serde::Deserialize)]
+#[derive(Default, serde::Deserialize)]
 struct Type<'a> {
     #[serde(borrow, default)]
     version: Text<'a>,
 }
 
-#[derive(serde::Deserialize)]
+impl<'a> Type<'a> {
+    fn scan(&mut self, rest: &'a str) -> Option<usize> {
+        scan::fields(rest, |key, value| {
+            if key == "version" {
+                self.version = scan::text(value)?;
+            }
+            Some(())
+        })
+    }
+}
+
+#[derive(Default, serde::Deserialize)]
 struct ReviewResource<'a> {
     #[serde(borrow, default)]
     group: Text<'a>,
@@ -223,7 +232,21 @@ struct ReviewResource<'a> {
     plural: Text<'a>,
 }
 
-#[derive(serde::Deserialize)]
+impl<'a> ReviewResource<'a> {
+    fn scan(&mut self, rest: &'a str) -> Option<usize> {
+        scan::fields(rest, |key, value| {
+            match key {
+                "group" => self.group = scan::text(value)?,
+                "version" => self.version = scan::text(value)?,
+                "resource" => self.plural = scan::text(value)?,
+                _ => {}
+            }
+            Some(())
+        })
+    }
+}
+
+#[derive(Default, serde::Deserialize)]
 struct UserInfo<'a> {
     #[serde(borrow, default)]
     username: Option<Text<'a>>,
@@ -233,48 +256,87 @@ struct UserInfo<'a> {
     extra: Option<Extra<'a>>,
 }
 
-#[derive(serde::Deserialize)]
+impl<'a> UserInfo<'a> {
+    fn scan(&mut self, rest: &'a str) -> Option<usize> {
+        scan::members(rest, |key, rest| {
+            if key == "extra" && rest.starts_with('{') {
+                return self.extra.insert(Extra::default()).scan(rest);
+            }
+            let value = scan::value(rest, None)?;
+            match key {
+                "username" => scan::nullable(value, &mut self.username)?,
+                "groups" => scan::texts(value, &mut self.groups)?,
+                "extra" if value != "null" => return None,
+                _ => {}
+            }
+            Some(value.len())
+        })
+    }
+}
+
+#[derive(Default, serde::Deserialize)]
 struct Extra<'a> {
     #[serde(borrow, default, rename = "authentication.kubernetes.io/credential-id")]
     credential_id: Option<Vec<Text<'a>>>,
 }
 
-#[derive(serde::Deserialize)]
+impl<'a> Extra<'a> {
+    fn scan(&mut self, rest: &'a str) -> Option<usize> {
+        scan::fields(rest, |key, value| match key {
+            "authentication.kubernetes.io/credential-id" => scan::texts(value, &mut self.credential_id),
+            _ => Some(()),
+        })
+    }
+}
+
+#[derive(Default, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ReviewOptions<'a> {
     #[serde(borrow, default)]
     field_manager: Option<Text<'a>>,
 }
 
+impl<'a> ReviewOptions<'a> {
+    fn scan(&mut self, rest: &'a str) -> Option<usize> {
+        scan::fields(rest, |key, value| match key {
+            "fieldManager" => scan::nullable(value, &mut self.field_manager),
+            _ => Some(()),
+        })
+    }
+}
+
 impl<'a> ReviewRequest<'a> {
-    fn scan(rest: &'a str) -> Option<(Self, usize)> {
-        let mut request = ReviewRequest::default();
-        let length = scan::members(rest, |key, rest| {
-            if matches!(key, "object" | "oldObject") && rest.starts_with('{') {
-                // The two sides of an update are mostly the same text.
-                let (object, length) = Object::scan(rest, request.object.as_ref())?;
-                let side = if key == "object" { &mut request.object } else { &mut request.old_object };
-                *side = Some(object);
-                return Some(length);
+    /// Reads the request at the beginning of `rest` into `self`, and returns its length.
+    fn scan(&mut self, rest: &'a str) -> Option<usize> {
+        scan::members(rest, |key, rest| {
+            if rest.starts_with('{') {
+                match key {
+                    // The two sides of an update are mostly the same text.
+                    "object" => return self.object.insert(Box::default()).scan(rest, None),
+                    "oldObject" => return self.old_object.insert(Box::default()).scan(rest, self.object.as_deref()),
+                    "kind" => return self.kind.insert(Type::default()).scan(rest),
+                    "resource" => return self.resource.insert(ReviewResource::default()).scan(rest),
+                    "userInfo" => return self.user_info.insert(UserInfo::default()).scan(rest),
+                    "options" => return self.options.insert(ReviewOptions::default()).scan(rest),
+                    _ => {}
+                }
             }
             let value = scan::value(rest, None)?;
             match key {
-                "uid" => scan::nullable(value, &mut request.uid)?,
-                "subResource" => scan::nullable(value, &mut request.sub_resource)?,
-                "name" => scan::nullable(value, &mut request.name)?,
-                "namespace" => scan::nullable(value, &mut request.namespace)?,
-                "operation" => scan::nullable(value, &mut request.operation)?,
-                "kind" => request.kind = serde_json::from_str(value).ok()?,
-                "resource" => request.resource = serde_json::from_str(value).ok()?,
-                "userInfo" => request.user_info = serde_json::from_str(value).ok()?,
-                "dryRun" => request.dry_run = serde_json::from_str(value).ok()?,
-                "options" => request.options = serde_json::from_str(value).ok()?,
-                "object" | "oldObject" if value != "null" => return None,
+                "uid" => scan::nullable(value, &mut self.uid)?,
+                "subResource" => scan::nullable(value, &mut self.sub_resource)?,
+                "name" => scan::nullable(value, &mut self.name)?,
+                "namespace" => scan::nullable(value, &mut self.namespace)?,
+                "operation" => scan::nullable(value, &mut self.operation)?,
+                "dryRun" if value == "true" => self.dry_run = Some(true),
+                "dryRun" if value == "false" => self.dry_run = Some(false),
+                "dryRun" | "object" | "oldObject" | "kind" | "resource" | "userInfo" | "options" if value != "null" => {
+                    return None;
+                }
                 _ => {}
             }
             Some(value.len())
-        })?;
-        Some((request, length))
+        })
     }
 
     fn uid(&self) -> Result<String, ReviewError> {

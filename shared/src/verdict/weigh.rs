@@ -1,9 +1,7 @@
 //! The step from drafts to findings: it adds code and consequence, and joins drafts at the same object and path.
 
-use std::collections::BTreeMap;
-
 use crate::data::{Platform, embedded};
-use crate::finding::{Draft, Evidence, Expected, Finding, WaiverNote, fingerprint};
+use crate::finding::{Draft, Evidence, Expected, Finding, WaiverNote, place};
 use crate::rules::rule::Rule;
 
 /// A finding, with the part of its drafts that only the guard uses.
@@ -22,16 +20,18 @@ pub fn merge(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> Vec
 
 /// Turns the drafts of a rule into findings, sorted by object and path: adds what the rule declares, and joins drafts
 /// at the same object and path.
-pub fn weigh(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> Vec<Weighed> {
-    let mut by_print: BTreeMap<String, Weighed> = BTreeMap::new();
+pub fn weigh(rule: &'static Rule, platform: Platform, mut drafts: Vec<Draft>) -> Vec<Weighed> {
+    // The sort is stable, so drafts at one place stay in their order.
+    drafts.sort_by(|a, b| place(&a.object, &a.path).cmp(&place(&b.object, &b.path)));
+    let mut all: Vec<Weighed> = Vec::with_capacity(drafts.len());
     for mut draft in drafts {
         draft.fix.retain(|command| command.is_for(platform));
-        let print = fingerprint(rule.code.as_str(), &draft.object, &draft.path);
         let weight = rule.consequence_on(platform);
         let consequence = draft.lighter.map_or(weight, |lighter| lighter.max(weight));
         let basis = draft.basis.map_or_else(|| rule.basis_on(platform), |basis| basis.on(platform));
         let clauses = draft.clauses.unwrap_or(rule.clauses);
-        if let Some(Weighed { finding, warn_at_most }) = by_print.get_mut(&print) {
+        let is_here = |last: &&mut Weighed| last.finding.place() == place(&draft.object, &draft.path);
+        if let Some(Weighed { finding, warn_at_most }) = all.last_mut().filter(is_here) {
             *warn_at_most |= draft.warn_at_most;
             // The heaviest consequence counts, with the best basis it has.
             if (consequence, basis) < (finding.consequence, finding.basis) {
@@ -74,12 +74,10 @@ pub fn weigh(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> Vec
             message: draft.message,
             evidence: draft.evidence,
             fix: draft.fix,
-            fingerprint: print.clone(),
             waiver: None::<WaiverNote>,
         };
-        by_print.insert(print, Weighed { finding, warn_at_most: draft.warn_at_most });
+        all.push(Weighed { finding, warn_at_most: draft.warn_at_most });
     }
-    let mut all: Vec<Weighed> = by_print.into_values().collect();
     for Weighed { finding, .. } in &mut all {
         finding.members.sort();
         finding.members.dedup();

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 
 /// A server under test, ended with the value.
 pub(crate) struct Server {
-    process: Child,
+    pub(crate) process: Child,
     pub(crate) address: SocketAddr,
 }
 

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::BufReader;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -16,6 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::phase::Phase;
+use super::request::SMALL_BODY;
 use super::service::ReviewService;
 use crate::presented::PresentedCertificate;
 use crate::slots::{ConnectionState, Slot};
@@ -81,7 +83,7 @@ async fn handshake(
     tcp: TcpStream,
     presented: &PresentedCertificate,
     service: &ReviewService,
-) -> Option<TlsStream<TcpStream>> {
+) -> Option<TlsStream<BufReader<TcpStream>>> {
     // An answer is one small write; waiting to fill a packet would only delay it.
     if let Err(error) = tcp.set_nodelay(true) {
         tracing::debug!(%error, "no TCP_NODELAY");
@@ -89,7 +91,8 @@ async fn handshake(
     let accept = async {
         // Loaded for each connection, so that a renewed certificate is used from the next handshake on.
         let config = presented.config().await.ok_or_else(|| io::Error::other("no certificate yet"))?;
-        TlsAcceptor::from(config).accept(tcp).await
+        // rustls reads 4 KiB at a time: without a buffer a review would take one system call for each.
+        TlsAcceptor::from(config).accept(BufReader::with_capacity(SMALL_BODY, tcp)).await
     };
     let accepted = tokio::select! {
         biased;

@@ -144,7 +144,7 @@ fn item(audit: &Audit<'_>, now: Timestamp) -> Value {
 fn brief(finding: &Finding) -> Value {
     json!({
         "code": finding.code, "consequence": finding.consequence, "object": finding.object, "path": finding.path,
-        "before": finding.before, "after": finding.after, "fingerprint": finding.fingerprint,
+        "before": finding.before, "after": finding.after, "fingerprint": finding.fingerprint(),
     })
 }
 

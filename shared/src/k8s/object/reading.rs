@@ -1,6 +1,5 @@
 //! Objects read in one pass, without a parser.
 
-use super::pairs::Pairs;
 use super::raw_field::RawField;
 use super::{MAX_NAME, Meta, Object};
 use crate::k8s::fit::shapes;
@@ -9,77 +8,65 @@ use crate::k8s::read::scan;
 use crate::k8s::text::Text;
 
 impl<'a> Object<'a> {
-    /// Reads the object at the beginning of `rest` without parsing unused parts, and returns its length. `None` leaves
-    /// it to the parser.
+    /// Reads the object at the beginning of `rest` into `self`, which is empty, without parsing unused parts, and returns
+    /// its length. `None` leaves it to the parser.
     ///
     /// `twin` is an object that is probably almost equal: the other side of an update.
-    pub(crate) fn scan(rest: &'a str, twin: Option<&Object<'a>>) -> Option<(Self, usize)> {
-        let mut object = Object { fields: Vec::with_capacity(8), ..Object::default() };
+    pub(crate) fn scan(&mut self, rest: &'a str, twin: Option<&Object<'a>>) -> Option<usize> {
+        self.fields.reserve(8);
         let mut fields = shapes::of("");
-        let length = scan::members(rest, |key, rest| {
+        scan::members(rest, |key, rest| {
             let value = match key {
                 "apiVersion" | "kind" => scan::value(rest, None)?,
                 "metadata" if rest.starts_with('{') => {
-                    let (meta, length) = Meta::scan(rest, twin.map(|twin| &twin.meta))?;
-                    object.meta = meta;
-                    return Some(length);
+                    return self.meta.scan(rest, twin.map(|twin| &twin.meta));
                 }
                 "metadata" => return rest.starts_with(NULL).then_some(NULL.len()),
                 _ => {
                     let twin = twin.and_then(|twin| twin.raw_field(key));
                     let field = RawField::scan(rest, shapes::of_field(fields, key), twin)?;
-                    object.fields.push((Text::from(key), field));
+                    self.fields.push((Text::from(key), field));
                     return Some(field.raw.len());
                 }
             };
             if key == "kind" {
-                object.kind = scan::text(value)?;
-                fields = shapes::of(&object.kind);
+                self.kind = scan::text(value)?;
+                fields = shapes::of(&self.kind);
             } else {
-                object.api_version = scan::text(value)?;
+                self.api_version = scan::text(value)?;
             }
             Some(value.len())
-        })?;
-        Some((object, length))
+        })
     }
 }
 
 impl<'a> Meta<'a> {
-    fn scan(rest: &'a str, twin: Option<&Meta<'a>>) -> Option<(Self, usize)> {
-        let mut meta = Meta::default();
-        let length = scan::members(rest, |key, rest| {
+    /// Reads the metadata at the beginning of `rest` into `self`, and returns its length.
+    fn scan(&mut self, rest: &'a str, twin: Option<&Meta<'a>>) -> Option<usize> {
+        scan::members(rest, |key, rest| {
             match key {
-                "labels" => {
-                    let (pairs, length) = Pairs::scan(rest, twin.map(|twin| &twin.labels))?;
-                    meta.labels = pairs;
-                    return Some(length);
-                }
-                "annotations" => {
-                    let (pairs, length) = Pairs::scan(rest, twin.map(|twin| &twin.annotations))?;
-                    meta.annotations = pairs;
-                    return Some(length);
-                }
-                "managedFields" => return meta.scan_managed(rest, twin),
+                "labels" => return self.labels.scan(rest, twin.map(|twin| &twin.labels)),
+                "annotations" => return self.annotations.scan(rest, twin.map(|twin| &twin.annotations)),
+                "managedFields" => return self.scan_managed(rest, twin),
                 _ => {}
             }
             let repeated = twin.and_then(|twin| twin.owner_references).filter(|_| key == "ownerReferences");
             let value = scan::value(rest, repeated)?;
             match key {
-                "name" => meta.name = scan::text(value)?.cut(MAX_NAME),
-                "generateName" => meta.generate_name = scan::text(value)?.cut(MAX_NAME),
-                "namespace" => meta.namespace = scan::text(value)?.cut(MAX_NAME),
-                "uid" => meta.uid = scan::text(value)?.cut(MAX_NAME),
-                "creationTimestamp" => scan::nullable(value, &mut meta.creation_timestamp)?,
-                "deletionTimestamp" => scan::nullable(value, &mut meta.deletion_timestamp)?,
-                "resourceVersion" => meta.resource_version = scan::text(value)?.cut(MAX_NAME),
-                "generation" => meta.generation = serde_json::from_str(value).ok()?,
-                "finalizers" => meta.finalizers = serde_json::from_str(value).ok()?,
-                "ownerReferences" => meta.owner_references = (value != NULL).then_some(value),
+                "name" => self.name = scan::text(value)?.cut(MAX_NAME),
+                "generateName" => self.generate_name = scan::text(value)?.cut(MAX_NAME),
+                "namespace" => self.namespace = scan::text(value)?.cut(MAX_NAME),
+                "uid" => self.uid = scan::text(value)?.cut(MAX_NAME),
+                "creationTimestamp" => scan::nullable(value, &mut self.creation_timestamp)?,
+                "deletionTimestamp" => scan::nullable(value, &mut self.deletion_timestamp)?,
+                "resourceVersion" => self.resource_version = scan::text(value)?.cut(MAX_NAME),
+                "generation" => self.generation = serde_json::from_str(value).ok()?,
+                "finalizers" => self.finalizers = serde_json::from_str(value).ok()?,
+                "ownerReferences" => self.owner_references = (value != NULL).then_some(value),
                 _ => {}
             }
             Some(value.len())
-        })?;
-        Some((meta, length))
+        })
     }
 
     /// Reads `managedFields`, and returns the length of its value.
@@ -104,9 +91,15 @@ mod tests {
     use super::*;
     use crate::k8s::{fit, kinds};
 
+    fn read<'a>(json: &'a str, twin: Option<&Object<'a>>) -> Object<'a> {
+        let mut object = Object::default();
+        object.scan(json, twin).unwrap();
+        object
+    }
+
     #[test]
     fn a_field_counts_as_checked_only_where_it_has_the_shape_of_the_real_kind() {
-        let node = |json: &'static str| Object::scan(json, None).unwrap().0;
+        let node = |json: &'static str| read(json, None);
         let spec = shapes::of_field(shapes::of("Node"), "spec").unwrap();
         let fitting = r#"{"kind":"Node","spec":{"unschedulable":true},"metadata":{"managedFields":[{"manager":"a"}]}}"#;
         let own = node(fitting);
@@ -122,7 +115,7 @@ mod tests {
             let own = node(json);
             assert_eq!(fit::check(&own, &kinds::NODE, "", None).unwrap_err().to_string(), misfit, "{json}");
             // The other side of an update repeats the text, and what is known of it.
-            let (twin, _) = Object::scan(json, Some(&own)).unwrap();
+            let twin = read(json, Some(&own));
             assert_eq!(fit::check(&twin, &kinds::NODE, "", None).unwrap_err().to_string(), misfit, "{json}");
         }
     }

@@ -33,6 +33,16 @@ pub(crate) fn literals<'a>(rest: &'a str, mut each: impl FnMut(&'a str, &'a str)
     }
 }
 
+/// Calls `each` with each member of the object at the beginning of `rest`: its key, and its value as a whole. Returns the
+/// length of the object.
+pub(crate) fn fields<'a>(rest: &'a str, mut each: impl FnMut(&'a str, &'a str) -> Option<()>) -> Option<usize> {
+    members(rest, |key, rest| {
+        let value = value(rest, None)?;
+        each(key, value)?;
+        Some(value.len())
+    })
+}
+
 /// Calls `each` with each item of the list at the beginning of `rest`, as the text from the item on, like [`members`].
 pub(crate) fn items<'a>(rest: &'a str, mut each: impl FnMut(&'a str) -> Option<usize>) -> Option<usize> {
     let bytes = rest.as_bytes();
@@ -164,6 +174,21 @@ pub(crate) fn text(value: &str) -> Option<Text<'_>> {
 /// Stores a string that may be `null` in `slot`.
 pub(crate) fn nullable<'a>(value: &'a str, slot: &mut Option<Text<'a>>) -> Option<()> {
     *slot = if value == "null" { None } else { Some(text(value)?) };
+    Some(())
+}
+
+/// Stores a list of strings that may be `null` in `slot`.
+pub(crate) fn texts<'a>(value: &'a str, slot: &mut Option<Vec<Text<'a>>>) -> Option<()> {
+    if value == "null" {
+        *slot = None;
+        return Some(());
+    }
+    let texts = slot.insert(Vec::new());
+    items(value, |rest| {
+        let literal = self::value(rest, None).filter(|literal| literal.starts_with('"'))?;
+        texts.push(text(literal)?);
+        Some(literal.len())
+    })?;
     Some(())
 }
 

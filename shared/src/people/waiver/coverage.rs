@@ -93,7 +93,7 @@ impl Match {
         let named = || self.names(&finding.object);
         let here = match &self.fingerprint {
             None => named(),
-            Some(print) => *print == finding.fingerprint && (self.name.is_empty() || named()),
+            Some(print) => *print == finding.fingerprint() && (self.name.is_empty() || named()),
         };
         here && self.path.as_ref().is_none_or(|path| finding.path == *path)
     }
@@ -154,7 +154,9 @@ impl<'w> Current<'w> {
     /// The waiver shown on a finding: among those that cover it the one that ends last, then the first by name.
     pub(crate) fn chosen(&self, finding: &Finding) -> Option<&'w Waiver> {
         let named = self.by_name.get(&*finding.object.name);
-        let printed = self.by_fingerprint.get(&*finding.fingerprint);
+        // A fingerprint costs a hash, and few waivers name one.
+        let printed =
+            if self.by_fingerprint.is_empty() { None } else { self.by_fingerprint.get(&*finding.fingerprint()) };
         let places = named.into_iter().chain(printed).flatten();
         let covers =
             |own: &&Candidate<'w>| own.waiver.matches(finding) && own.waiver.lapsed(finding, self.now).is_none();
@@ -224,7 +226,7 @@ mod tests {
         assert!(!covers(|m| m.kind = "deployment".to_owned()));
         assert!(!covers(|m| m.namespace = String::new()));
         let mut own = waiver();
-        own.matches = Match { fingerprint: Some(found.fingerprint.clone()), ..Match::default() };
+        own.matches = Match { fingerprint: Some(found.fingerprint()), ..Match::default() };
         assert!(shown_on(&found, &[own.clone()], NOVEMBER).is_some());
         assert!(shown_on(&finding("other", "u1", None), &[own.clone()], NOVEMBER).is_none());
         // A fingerprint beside an object narrows the match.

@@ -78,10 +78,10 @@ pub(crate) fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         let closed = spec.is_about_egress() && !spec.leads_out();
         add_ons::selected(&spec.pod_selector.unwrap_or_default(), namespace, data).filter(|_| closed)
     };
-    if change.before.as_ref().and_then(cut).is_some() {
+    if change.before.as_deref().and_then(cut).is_some() {
         return Vec::new();
     }
-    let Some(products) = change.after.as_ref().and_then(cut) else { return Vec::new() };
+    let Some(products) = change.after.as_deref().and_then(cut) else { return Vec::new() };
     let draft = Draft::at(target(change), "spec.egress")
         .says(format!(
             "network policy {} blocks {products} from leaving the cluster, and they have to reach Azure",

@@ -54,12 +54,12 @@ pub(crate) fn endpoints(seen: &Seen<'_, '_>) -> Option<Draft> {
 
 /// A draft: the change gives a managed Service endpoints of the user's own.
 pub(crate) fn endpoints_change(change: &Change<'_>, data: &Data) -> Option<Draft> {
-    let object = change.after.as_ref().filter(|_| change.operation != Operation::Delete)?;
+    let object = change.after.as_deref().filter(|_| change.operation != Operation::Delete)?;
     let (component, service) = service_of(change.kind, object, data)?;
     let same = |before: &Object<'_>| {
         before.raw("endpoints") == object.raw("endpoints") && before.raw("subsets") == object.raw("subsets")
     };
-    if change.before.as_ref().is_some_and(same) {
+    if change.before.as_deref().is_some_and(same) {
         return None;
     }
     let draft = Draft::at(target(change), ANSWERS).values(None, Some(&service)).says(format!(
@@ -102,9 +102,9 @@ pub(crate) fn autoscaler(object: &Object<'_>, kind: &'static Kind, data: &Data) 
 
 /// A draft: the change makes an autoscaler set the replicas of a component.
 pub(crate) fn autoscaler_change(change: &Change<'_>, data: &Data) -> Option<Draft> {
-    let object = change.after.as_ref()?;
+    let object = change.after.as_deref()?;
     let (component, scales) = scaled(object, change.kind, data)?;
-    if change.before.as_ref().is_some_and(|before| before.raw("spec") == object.raw("spec")) {
+    if change.before.as_deref().is_some_and(|before| before.raw("spec") == object.raw("spec")) {
         return None;
     }
     let draft = Draft::at(target(change), SCALES).values(None, Some(&scales)).says(format!(
@@ -161,7 +161,7 @@ pub(crate) fn asked_for(object: &Object<'_>, kind: &'static Kind) -> Vec<(String
 
 /// Drafts: the change makes a Service answer on the address of a managed one, as far as the addresses were looked up.
 pub(crate) fn claims_change(change: &Change<'_>) -> Vec<Draft> {
-    let Some(after) = change.after.as_ref().filter(|_| *change.kind == kinds::SERVICE) else { return Vec::new() };
+    let Some(after) = change.after.as_deref().filter(|_| *change.kind == kinds::SERVICE) else { return Vec::new() };
     if change.beside.addresses.is_empty() {
         return Vec::new();
     }

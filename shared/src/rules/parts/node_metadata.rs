@@ -363,10 +363,8 @@ fn differing<'o>(place: Place, old: &[KeyEntry<'o>], new: &[KeyEntry<'o>], chang
     let (old, new) = (old.get(before..).unwrap_or_default(), new.get(before..).unwrap_or_default());
     let behind = old.iter().rev().zip(new.iter().rev()).take_while(|(old, new)| old == new).count();
     let (old, new) = (old.split_at(old.len() - behind).0, new.split_at(new.len() - behind).0);
-    // A map by key, since there can be a hundred thousand keys.
-    let by_key = |side: &[_]| -> HashMap<_, _> { side.iter().cloned().collect() };
-    let (was, is) = (by_key(old), by_key(new));
-    let added = new.iter().filter(|(key, _)| !was.contains_key(key));
+    let (was, is) = (ByKey::of(old), ByKey::of(new));
+    let added = new.iter().filter(|(key, _)| was.get(key).is_none());
     for (key, _) in old.iter().chain(added) {
         let (before, after) = (was.get(key), is.get(key));
         if before != after {
@@ -374,6 +372,32 @@ fn differing<'o>(place: Place, old: &[KeyEntry<'o>], new: &[KeyEntry<'o>], chang
         }
     }
 }
+
+/// Keys and values to look up. Mostly there are few; there can be a hundred thousand, which need a map.
+enum ByKey<'s, 'o> {
+    Few(&'s [KeyEntry<'o>]),
+    Many(HashMap<&'s str, &'s Cow<'o, str>>),
+}
+
+impl<'s, 'o> ByKey<'s, 'o> {
+    fn of(entries: &'s [KeyEntry<'o>]) -> Self {
+        if entries.len() <= FEW {
+            return ByKey::Few(entries);
+        }
+        ByKey::Many(entries.iter().map(|(key, value)| (&**key, value)).collect())
+    }
+
+    /// The value of a key; the last one where it stands there more than once.
+    fn get(&self, key: &str) -> Option<&'s Cow<'o, str>> {
+        match self {
+            ByKey::Few(entries) => entries.iter().rfind(|(own, _)| own == key).map(|(_, value)| value),
+            ByKey::Many(entries) => entries.get(key).copied(),
+        }
+    }
+}
+
+/// The number of keys up to which a linear search is faster than a map.
+const FEW: usize = 16;
 
 /// Calls `each` with the keys and values that people's tools wrote on a node after it was created, once for each place
 /// and writer.
@@ -503,7 +527,7 @@ mod tests {
         let before = node("a", "A2");
         for after in [node("a", "A8"), node("b", "A8")] {
             let objects = [&before, &after].map(|json| serde_json::from_str::<Object<'_>>(json).unwrap());
-            let [before, after] = objects.map(Some);
+            let [before, after] = objects.map(|object| Some(Box::new(object)));
             let change = Change::new(Operation::Update, &kinds::NODE, "", before, after);
             let judged = catalogue::ALL.iter().filter_map(|rule| Some((rule.code.as_str(), rule.change?)));
             let found: Vec<_> =

@@ -26,10 +26,11 @@ impl PlatformAnswer {
     /// Whether two platforms have the same outcome. Texts and commands differ by platform, so only findings and their
     /// weights are compared.
     fn agrees(&self, other: &PlatformAnswer) -> bool {
-        let weighs = |answer: &PlatformAnswer| -> Vec<(String, Consequence)> {
-            answer.findings.iter().map(|finding| (finding.fingerprint.clone(), finding.consequence)).collect()
-        };
-        self.outcome == other.outcome && weighs(self) == weighs(other)
+        let weighs =
+            |own: &Finding, other: &Finding| own.place() == other.place() && own.consequence == other.consequence;
+        self.outcome == other.outcome
+            && self.findings.len() == other.findings.len()
+            && self.findings.iter().zip(&other.findings).all(|(own, other)| weighs(own, other))
     }
 
     /// Whether support is void on this platform according to the rule, or may be where the rule is undecided.
@@ -37,8 +38,9 @@ impl PlatformAnswer {
         self.could_void || self.findings.iter().any(|finding| finding.consequence == Consequence::Voids)
     }
 
-    fn finding(&self, fingerprint: &str) -> Option<&Finding> {
-        self.findings.iter().find(|finding| finding.fingerprint == fingerprint)
+    /// The finding at the place of `other`, which another platform has.
+    fn twin(&self, other: &Finding) -> Option<&Finding> {
+        self.findings.iter().find(|finding| finding.place() == other.place())
     }
 
     /// The platform and its outcome: `windows-server at-risk`, `azure-local pass`.
@@ -86,7 +88,7 @@ impl Check<'_> {
         };
         // A finding on every platform is a finding, with the text of the platform on which it weighs least.
         let lightest = |finding: &Finding| -> Option<Finding> {
-            let twins = answers.iter().map(|answer| answer.finding(&finding.fingerprint));
+            let twins = answers.iter().map(|answer| answer.twin(finding));
             let twins: Vec<&Finding> = twins.collect::<Option<_>>()?;
             let mut own = twins.iter().rev().max_by_key(|twin| (twin.consequence, twin.basis)).copied()?.clone();
             // The reader knows which platform is theirs.

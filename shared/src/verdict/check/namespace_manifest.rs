@@ -10,7 +10,7 @@ use crate::rules::aa207;
 /// which the manifest does not show, so its creation is only noted. Without metadata it creates a namespace and nothing
 /// else.
 pub(super) fn weigh(drafts: Vec<Draft>, creation: &Change<'_>) -> Vec<Draft> {
-    let Some(object) = creation.after.as_ref().filter(|_| *creation.kind == kinds::NAMESPACE) else { return drafts };
+    let Some(object) = creation.after.as_deref().filter(|_| *creation.kind == kinds::NAMESPACE) else { return drafts };
     let labels = object.meta.labels.iter().filter(|(key, _)| *key != OWN_NAME).count();
     if labels + object.meta.annotations.iter().count() == 0 {
         return drafts;

@@ -17,7 +17,8 @@ pub(super) fn judge(
     data: &Data,
 ) -> (Vec<(Code, Vec<Draft>)>, Option<String>) {
     let Some(after) = &creation.after else { return (Vec::new(), None) };
-    let update = Change::new(Operation::Update, &kinds::NODE, "", Some(taken(after, data)), Some(after.clone()));
+    let before = Box::new(taken(after, data));
+    let update = Change::new(Operation::Update, &kinds::NODE, "", Some(before), Some(after.clone()));
     let note = || Evidence::seen("manifest", format!("judged as an update of node {}", creation.name));
     let judged = rules.iter().filter_map(|rule| {
         let judge = rule.change?;

@@ -213,7 +213,7 @@ impl<'d> Check<'d> {
 
     /// The notes that rules take on a manifest if they judge no change but look at manifests, or look across them.
     fn looked_at(&self, change: &Change<'_>) -> Vec<(Code, Notes)> {
-        let Some(object) = change.after.as_ref() else { return Vec::new() };
+        let Some(object) = change.after.as_deref() else { return Vec::new() };
         let seen = derive::seen(object, change.kind, self.data);
         let noted = self.params.rules.iter().filter_map(|rule| {
             let across = || rule.manifests.across().map(|across| across.note);

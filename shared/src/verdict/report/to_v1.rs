@@ -72,6 +72,7 @@ impl ReportV1 {
 impl FindingV1 {
     /// The finding, for a cluster that may be on these platforms.
     pub fn new(finding: Finding, platforms: &[Platform]) -> Self {
+        let print = finding.fingerprint();
         FindingV1 {
             code: finding.code.as_str().to_owned(),
             slug: finding.slug.to_owned(),
@@ -92,7 +93,7 @@ impl FindingV1 {
             message: finding.message,
             evidence: finding.evidence.into_iter().map(Into::into).collect(),
             fix: finding.fix.into_iter().map(Into::into).collect(),
-            fingerprint: finding.fingerprint,
+            fingerprint: print,
             waiver: finding.waiver.map(Into::into),
             issues: issues(finding.code, platforms),
         }
