@@ -6,6 +6,7 @@
 //! far as a record has room, and written later. What a replica saw since its last write is lost when it stops. The record
 //! is described in [`aksarc_shared::verdict::observed`].
 
+use std::pin::pin;
 use std::time::Duration;
 
 use aksarc_shared::jiff::Timestamp;
@@ -89,14 +90,14 @@ pub(crate) async fn run(
         let Some((who, seen)) = queue.recv().await else { return };
         keeper.fresh.add(who, seen);
         // More of the same usually follows.
-        let due = Instant::now() + every + jitter(every / 10);
+        let mut due = pin!(sleep_until(Instant::now() + every + jitter(every / 10)));
         loop {
             tokio::select! {
                 next = queue.recv() => match next {
                     Some((who, seen)) => keeper.fresh.add(who, seen),
                     None => break,
                 },
-                () = sleep_until(due) => break,
+                () = &mut due => break,
             }
         }
         while !keeper.fresh.is_empty() {
