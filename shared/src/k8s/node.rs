@@ -123,3 +123,32 @@ pub struct Taint<'a> {
     #[serde(borrow, default)]
     pub effect: Text<'a>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_read_as_by_the_parser_in_any_order_and_with_any_part_missing() {
+        let mut parts = [
+            r#""capacity":{"cpu":"4","memory":"8Gi"}"#,
+            r#""images":[{"names":["a"]}]"#,
+            r#""conditions":[{"type":"Ready","status":"True"}]"#,
+            r#""nodeInfo":{"kubeletVersion":"v1.33.5"}"#,
+        ];
+        for _ in 0..parts.len() {
+            parts.rotate_left(1);
+            for count in 0..=parts.len() {
+                let (some, _) = parts.split_at(count);
+                let raw = format!("{{{}}}", some.join(","));
+                let parsed: NodeStatus<'_> = serde_json::from_str(&raw).unwrap();
+                for is_whole in [false, true] {
+                    let scanned = NodeStatus::scan(&raw, is_whole).unwrap();
+                    assert_eq!(format!("{scanned:?}"), format!("{parsed:?}"), "{raw}");
+                }
+            }
+        }
+        // What may be cut short is read to its end.
+        assert!(NodeStatus::scan(r#"{"nodeInfo":{},"capacity":{},"conditions":[],"images":["#, false).is_none());
+    }
+}

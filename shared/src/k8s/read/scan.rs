@@ -387,6 +387,20 @@ mod tests {
     }
 
     #[test]
+    fn a_list_of_strings_is_read_and_any_other_value_is_left_to_the_parser() {
+        let read = |json: &'static str| {
+            let mut slot = Some(Vec::new());
+            texts(json, &mut slot).map(|()| slot.map(|texts| texts.iter().map(ToString::to_string).collect::<Vec<_>>()))
+        };
+        assert_eq!(read("null"), Some(None));
+        assert_eq!(read("[]"), Some(Some(Vec::new())));
+        assert_eq!(read(r#"[ "a" ,"b\n"]"#), Some(Some(vec!["a".to_owned(), "b\n".to_owned()])));
+        for bad in ["", "1", "{}", "\"a\"", "[1]", "[null]", "[[]]", "[\"a\"", "[\"a\",]"] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
     fn text_that_is_not_plainly_well_formed_is_left_to_the_parser() {
         for bad in [
             "",
