@@ -95,9 +95,9 @@ const BODY_BUDGET: usize = 2 * MAX_BODY + (1 << 20);
 const WORKERS: usize = 2;
 
 /// An API server has at most 200 writes in flight unless told otherwise, and few of them are asked about. Each
-/// connection can take 96 KiB, a small body as it arrives, as it is decrypted and as it is judged, so that all of them and
-/// the large bodies fit into the container's memory limit. With the other ports they stay below 1,024 descriptors, which a process can have
-/// nearly everywhere.
+/// connection can take 96 KiB, a small body as it arrives, as it is decrypted and as it is judged, so that all of them
+/// and the large bodies fit into the container's memory limit. With the other ports they stay below 1,024 descriptors,
+/// which a process can have nearly everywhere.
 const MAX_CONNECTIONS: usize = 512;
 
 /// More than an API server opens at once in a burst, and an eighth of all.

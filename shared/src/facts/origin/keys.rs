@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::writers::is_later;
 use crate::data::{Data, Place, Ruling};
@@ -57,8 +57,7 @@ pub struct Keys<'o, 'a> {
     place: Place,
     data: &'o Data,
     machine: OnceCell<HashSet<&'o str>>,
-    /// By key, in order.
-    owners: OnceCell<Vec<(Cow<'a, str>, Ownership<'o, 'a>)>>,
+    owners: OnceCell<HashMap<Cow<'a, str>, Ownership<'o, 'a>>>,
 }
 
 /// The owners of a key that matter, however many there are.
@@ -181,8 +180,7 @@ impl<'o, 'a> Keys<'o, 'a> {
 
     fn ownership(&self, key: &str) -> Ownership<'o, 'a> {
         let owners = self.owners.get_or_init(|| owners(self.object, self.place, self.data));
-        let at = owners.binary_search_by(|(own, _)| (**own).cmp(key)).ok();
-        at.and_then(|at| owners.get(at)).map(|(_, ownership)| *ownership).unwrap_or_default()
+        owners.get(key).copied().unwrap_or_default()
     }
 }
 
@@ -206,9 +204,9 @@ impl<'o, 'a> Ownership<'o, 'a> {
     }
 }
 
-/// The owners of the keys at one place, according to managedFields, in the order of the keys.
-fn owners<'o, 'a>(object: &'o Object<'a>, place: Place, data: &Data) -> Vec<(Cow<'a, str>, Ownership<'o, 'a>)> {
-    let mut of_key: Vec<(Cow<'a, str>, Ownership<'o, 'a>)> = Vec::new();
+/// The owners of the keys at one place, according to managedFields.
+fn owners<'o, 'a>(object: &'o Object<'a>, place: Place, data: &Data) -> HashMap<Cow<'a, str>, Ownership<'o, 'a>> {
+    let mut of_key: HashMap<Cow<'a, str>, Ownership<'o, 'a>> = HashMap::new();
     let mut of_taints = None;
     for entry in object.managed() {
         let owner = Ownership::of(entry, object, data);
@@ -222,21 +220,15 @@ fn owners<'o, 'a>(object: &'o Object<'a>, place: Place, data: &Data) -> Vec<(Cow
                 continue;
             }
         };
-        of_key.extend(entry.children(&["f:metadata", field]).into_iter().map(|key| (key.0, owner)));
+        for key in entry.children(&["f:metadata", field]) {
+            let known = of_key.entry(key.0);
+            known.and_modify(|others| *others = others.and(owner)).or_insert(owner);
+        }
     }
     // `spec.taints` is one atomic list: its last writer owns everything in it.
     if let Some(owners) = of_taints {
         of_key.extend(object.taints().iter().map(|taint| (taint.key.0.clone(), owners)));
     }
-    // The sort is stable, so the owners of a key stay in the order of their entries.
-    of_key.sort_by(|(a, _), (b, _)| a.cmp(b));
-    of_key.dedup_by(|(key, owner), (first, others)| {
-        let is_same = key == first;
-        if is_same {
-            *others = others.and(*owner);
-        }
-        is_same
-    });
     of_key
 }
 

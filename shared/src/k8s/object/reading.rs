@@ -61,7 +61,7 @@ impl<'a> Meta<'a> {
                 "deletionTimestamp" => scan::nullable(value, &mut self.deletion_timestamp)?,
                 "resourceVersion" => self.resource_version = scan::text(value)?.cut(MAX_NAME),
                 "generation" => self.generation = serde_json::from_str(value).ok()?,
-                "finalizers" => self.finalizers = serde_json::from_str(value).ok()?,
+                "finalizers" => scan::texts(value, &mut self.finalizers)?,
                 "ownerReferences" => self.owner_references = (value != NULL).then_some(value),
                 _ => {}
             }

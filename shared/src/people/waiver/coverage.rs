@@ -79,7 +79,7 @@ impl Waiver {
 
     /// Whether a finding has the rule and object of the waiver, whatever its time and terms.
     pub fn matches(&self, finding: &Finding) -> bool {
-        self.matches.is(finding) && self.rules.iter().any(|code| finding.code == *code)
+        self.rules.iter().any(|code| finding.code == *code) && self.matches.is(finding)
     }
 }
 
@@ -91,11 +91,12 @@ impl Match {
 
     fn is(&self, finding: &Finding) -> bool {
         let named = || self.names(&finding.object);
-        let here = match &self.fingerprint {
+        let here = self.path.as_ref().is_none_or(|path| finding.path == *path);
+        // The fingerprint comes last, since it costs a hash.
+        here && match &self.fingerprint {
             None => named(),
-            Some(print) => *print == finding.fingerprint() && (self.name.is_empty() || named()),
-        };
-        here && self.path.as_ref().is_none_or(|path| finding.path == *path)
+            Some(print) => (self.name.is_empty() || named()) && *print == finding.fingerprint(),
+        }
     }
 }
 

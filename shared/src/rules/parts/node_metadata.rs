@@ -363,8 +363,10 @@ fn differing<'o>(place: Place, old: &[KeyEntry<'o>], new: &[KeyEntry<'o>], chang
     let (old, new) = (old.get(before..).unwrap_or_default(), new.get(before..).unwrap_or_default());
     let behind = old.iter().rev().zip(new.iter().rev()).take_while(|(old, new)| old == new).count();
     let (old, new) = (old.split_at(old.len() - behind).0, new.split_at(new.len() - behind).0);
-    let (was, is) = (ByKey::of(old), ByKey::of(new));
-    let added = new.iter().filter(|(key, _)| was.get(key).is_none());
+    // A map by key, since there can be a hundred thousand keys.
+    let by_key = |side: &[_]| -> HashMap<_, _> { side.iter().cloned().collect() };
+    let (was, is) = (by_key(old), by_key(new));
+    let added = new.iter().filter(|(key, _)| !was.contains_key(key));
     for (key, _) in old.iter().chain(added) {
         let (before, after) = (was.get(key), is.get(key));
         if before != after {
@@ -372,32 +374,6 @@ fn differing<'o>(place: Place, old: &[KeyEntry<'o>], new: &[KeyEntry<'o>], chang
         }
     }
 }
-
-/// Keys and values to look up. Mostly there are few; there can be a hundred thousand, which need a map.
-enum ByKey<'s, 'o> {
-    Few(&'s [KeyEntry<'o>]),
-    Many(HashMap<&'s str, &'s Cow<'o, str>>),
-}
-
-impl<'s, 'o> ByKey<'s, 'o> {
-    fn of(entries: &'s [KeyEntry<'o>]) -> Self {
-        if entries.len() <= FEW {
-            return ByKey::Few(entries);
-        }
-        ByKey::Many(entries.iter().map(|(key, value)| (&**key, value)).collect())
-    }
-
-    /// The value of a key; the last one where it stands there more than once.
-    fn get(&self, key: &str) -> Option<&'s Cow<'o, str>> {
-        match self {
-            ByKey::Few(entries) => entries.iter().rfind(|(own, _)| own == key).map(|(_, value)| value),
-            ByKey::Many(entries) => entries.get(key).copied(),
-        }
-    }
-}
-
-/// The number of keys up to which a linear search is faster than a map.
-const FEW: usize = 16;
 
 /// Calls `each` with the keys and values that people's tools wrote on a node after it was created, once for each place
 /// and writer.
