@@ -13,9 +13,9 @@ use aksarc_tests::chart::{block, commands};
 use aksarc_tests::kubelet::{self, Kubelet};
 use aksarc_tests::load::Load;
 use aksarc_tests::protection::await_in_force;
+use aksarc_tests::replicas::decoded;
 use aksarc_tests::{ControlPlane, Http, Identity, Kubernetes, PatchKind, wait};
 use aksarc_webhook::manifest::{self, ALPHA_WEBHOOK, CLUSTER_WEBHOOK, SYSTEM_WEBHOOK, USER_WEBHOOK};
-use k8s_openapi::ByteString;
 use serde_json::{Value, json};
 
 #[test]
@@ -137,7 +137,7 @@ impl Site<'_> {
         let mut bundles = trusted(self.cluster).unwrap().bundles;
         bundles.dedup();
         assert_eq!(bundles.len(), 1, "{bundles:?}");
-        text(&bundles[0])
+        decoded(&bundles[0]).unwrap()
     }
 
     fn await_bundle(&self, expected: &str) {
@@ -204,14 +204,9 @@ struct Pair {
 
 impl Pair {
     fn of(secret: &Value) -> Self {
-        let field = |name: &str| text(&secret["data"][name]);
+        let field = |name: &str| decoded(&secret["data"][name]).unwrap();
         Pair { chain: field("tls.crt"), key: field("tls.key"), authority: field("ca.crt") }
     }
-}
-
-fn text(base64: &Value) -> String {
-    let ByteString(bytes) = serde_json::from_value(base64.clone()).unwrap();
-    String::from_utf8(bytes).unwrap()
 }
 
 /// The guard's, of the chart.

@@ -169,7 +169,11 @@ pub fn presented(address: SocketAddr, bundle: &str) -> anyhow::Result<Vec<u8>> {
     Ok(chain.first().context("an empty chain")?.to_vec())
 }
 
-fn decoded(base64: &Value) -> anyhow::Result<String> {
+/// The text in base64 of a Secret's data or of a `caBundle`.
+///
+/// # Errors
+/// It is not base64, or no text.
+pub fn decoded(base64: &Value) -> anyhow::Result<String> {
     let ByteString(bytes) = serde_json::from_value(base64.clone())?;
     Ok(String::from_utf8(bytes)?)
 }

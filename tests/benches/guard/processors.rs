@@ -1,4 +1,4 @@
-//! The processors while reviews are measured: the clients have one, the servers another, and neither halts.
+//! The processors while reviews are measured: the clients have one, the servers another, and both can be kept from halting.
 //!
 //! The processor of a virtual machine that halts is taken away by the host. A server would pay for the way back: its own,
 //! and that of a client that halted while it waited. The longer an answer takes the more often a client has halted, so a
@@ -19,16 +19,16 @@ pub(crate) struct Apart {
 }
 
 impl Apart {
-    /// Gives this process, which has the clients, the first processor, and the servers the second.
+    /// Gives this process, which has the clients, one processor, and the servers another.
     pub(crate) fn put(servers: &[&Server]) -> anyhow::Result<Self> {
         let count = available_parallelism()?.get();
         ensure!(count > 1, "two processors are needed, one for clients and one for servers");
         let servers: Vec<u32> = servers.iter().map(|server| server.process.id()).collect();
         let processes = [id()].into_iter().chain(servers.iter().copied()).collect();
         let apart = Apart { processes, all: format!("0-{}", count - 1) };
-        place(id(), "0")?;
+        place(id(), CLIENTS)?;
         for server in servers {
-            place(server, "1")?;
+            place(server, SERVERS)?;
         }
         Ok(apart)
     }
@@ -59,7 +59,7 @@ impl Awake {
     /// Starts one for the clients' processor and one for the servers'.
     pub(crate) fn keep() -> anyhow::Result<Self> {
         let mut awake = Awake(Vec::new());
-        for processor in ["0", "1"] {
+        for processor in [CLIENTS, SERVERS] {
             // The class `idle` runs only where nothing else wants to.
             let mut command = Command::new("taskset");
             command.args(["--cpu-list", processor, "chrt", "--idle", "0"]).arg(env::current_exe()?).arg(SPIN);
@@ -85,6 +85,9 @@ pub(crate) fn spin() -> ! {
         std::hint::spin_loop();
     }
 }
+
+const CLIENTS: &str = "0";
+const SERVERS: &str = "1";
 
 /// The argument by which the program does nothing.
 pub(crate) const SPIN: &str = "--spin";
