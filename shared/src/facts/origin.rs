@@ -14,6 +14,7 @@ use crate::k8s::object::{ManagedEntry, Object};
 
 pub(crate) use hands::{FirstWriters, maker};
 pub(crate) use heaviest::{FieldRank, Heaviest};
+pub(crate) use keys::owned_keys;
 pub use keys::{Keys, Origin};
 pub(crate) use paths::{Paths, Step, each_taken, heaviest_taken, spell, spell_briefly};
 pub use writers::is_later;

@@ -24,6 +24,25 @@ pub struct NodeSpec<'a> {
     pub unschedulable: Option<bool>,
 }
 
+impl<'a> NodeSpec<'a> {
+    /// Reads a spec without the parser, which is called for taints alone. `None` leaves it to the parser, for its errors.
+    pub(super) fn scan(raw: &'a str) -> Option<Self> {
+        let mut spec = NodeSpec::default();
+        let length = scan::fields(raw, |key, value| {
+            match key {
+                "providerID" => scan::nullable(value, &mut spec.provider_id)?,
+                "podCIDR" => scan::nullable(value, &mut spec.pod_cidr)?,
+                "podCIDRs" => scan::texts(value, &mut spec.pod_cidrs)?,
+                "taints" => spec.taints = serde_json::from_str(value).ok()?,
+                "unschedulable" => spec.unschedulable = serde_json::from_str(value).ok()?,
+                _ => {}
+            }
+            Some(())
+        });
+        (length == Some(raw.len())).then_some(spec)
+    }
+}
+
 /// `status` of a node, without the fields that no rule uses.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -127,6 +146,26 @@ pub struct Taint<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_spec_is_read_as_by_the_parser_and_one_of_another_shape_is_left_to_it() {
+        let read = |raw: &str| {
+            let parsed = serde_json::from_str::<NodeSpec<'_>>(raw).ok().map(|spec| format!("{spec:?}"));
+            assert_eq!(NodeSpec::scan(raw).map(|spec| format!("{spec:?}")), parsed, "{raw}");
+            parsed.is_some()
+        };
+        for own in [
+            "{}",
+            r#"{"providerID":"moc://a","podCIDR":"10.0.0.0/24","podCIDRs":["10.0.0.0/24"],"unschedulable":true}"#,
+            r#"{ "taints" : [{"key":"a","effect":"NoSchedule"}], "externalID" : 1, "unschedulable" : false }"#,
+            r#"{"providerID":null,"podCIDR":null,"podCIDRs":null,"taints":null,"unschedulable":null}"#,
+        ] {
+            assert!(read(own), "{own}");
+        }
+        for other in ["1", "{", r#"{"taints":{}}"#, r#"{"providerID":1}"#, r#"{"unschedulable":"x"}"#, "{} x"] {
+            assert!(!read(other), "{other}");
+        }
+    }
 
     #[test]
     fn a_status_is_read_as_by_the_parser_in_any_order_and_with_any_part_missing() {

@@ -23,7 +23,7 @@ use crate::k8s::text::{Text, null_is_empty};
 
 pub use managed::{MAX_ENTRIES, ManagedEntry};
 use pairs::PairIndex;
-pub use pairs::Pairs;
+pub use pairs::{Pairs, Row};
 use raw_field::RawField;
 
 /// The fields of `metadata` that rules use. Names are cut to [`MAX_NAME`] bytes.
@@ -159,9 +159,8 @@ impl<'a> Object<'a> {
     pub fn managed(&self) -> &[ManagedEntry<'a>] {
         self.asked_for_managed.set(true);
         self.kept.managed.get_or_init(|| {
-            let raw = self.meta.managed_fields;
-            let managed: Option<Managed<'a>> = raw.and_then(|raw| self.part("metadata.managedFields", raw));
-            managed.map(|managed| managed.0).unwrap_or_default()
+            let read = |raw| Managed::scan(raw).or_else(|| self.part("metadata.managedFields", raw));
+            self.meta.managed_fields.and_then(read).map(|managed| managed.0).unwrap_or_default()
         })
     }
 
@@ -223,7 +222,11 @@ impl<'a> Object<'a> {
 
     /// `spec` of a node; empty where it has none.
     pub fn node_spec(&self) -> &NodeSpec<'a> {
-        self.kept.node_spec.get_or_init(|| self.field("spec").unwrap_or_default())
+        let read = || {
+            let scanned = self.raw("spec").and_then(NodeSpec::scan);
+            scanned.map_or_else(|| self.field("spec").unwrap_or_default(), Box::new)
+        };
+        self.kept.node_spec.get_or_init(read)
     }
 
     /// `status` of a node; empty where it has none.
@@ -380,7 +383,7 @@ mod tests {
         let entry = node.managed().first().unwrap();
         assert!(entry.owns(&["f:metadata", "f:labels", "f:a"]));
         assert!(!entry.owns(&["f:metadata", "f:labels", "f:c"]));
-        assert_eq!(entry.children(&["f:metadata", "f:labels"]), [Text::from("a")]);
+        assert_eq!(entry.labels(), [Text::from("a")]);
     }
 
     #[test]

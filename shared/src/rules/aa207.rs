@@ -63,36 +63,29 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
         }
         Whose::Taken(_) | Whose::Unknown | Whose::Systems => {}
     }
-    for (place, field, pairs) in [
-        (Place::Label, "f:labels", &namespace.meta.labels),
-        (Place::Annotation, "f:annotations", &namespace.meta.annotations),
-    ] {
+    for (place, pairs) in [(Place::Label, &namespace.meta.labels), (Place::Annotation, &namespace.meta.annotations)] {
         let keys = Keys::of(namespace, place, data);
         for entry in namespace.managed() {
             if data.managers.person(&entry.manager).is_none() || !origin::is_later(entry, namespace) {
                 continue;
             }
-            for key in entry.children(&["f:metadata", field]) {
-                let Some(value) = pairs.get(&key) else { continue };
-                if data.namespaces.is_system_key(name, place, &key)
-                    && required(name, &key).is_none_or(|must| must != value)
-                    && keys.by_person(&key).is_some()
+            for key in origin::owned_keys(entry, place) {
+                let Some(value) = pairs.get(key) else { continue };
+                if data.namespaces.is_system_key(name, place, key)
+                    && required(name, key).is_none_or(|must| must != value)
+                    && keys.by_person(key).is_some()
                 {
-                    let message = format!(
-                        "namespace {name}: system {} {} was written by {}",
-                        word(place),
-                        &*key,
-                        &*entry.manager
-                    );
-                    let draft = Draft::at(ObjectRef::of(namespace, seen.kind), path(place, &key))
+                    let message =
+                        format!("namespace {name}: system {} {} was written by {}", word(place), key, &*entry.manager);
+                    let draft = Draft::at(ObjectRef::of(namespace, seen.kind), path(place, key))
                         .values(None, Some(value))
                         .says(message)
                         .with(Evidence::managed(entry));
-                    notes.drafts.push(if is_put_by_system(namespace, &key, data) {
+                    notes.drafts.push(if is_put_by_system(namespace, key, data) {
                         draft
                     } else {
                         let removal =
-                            Command::kubectl([verb(place), "namespace"]).one_of(name).name(&format!("{}-", &*key));
+                            Command::kubectl([verb(place), "namespace"]).one_of(name).name(&format!("{key}-"));
                         draft.lighter(Consequence::AtRisk).with(Evidence::seen("origin", ADDED)).fix(removal)
                     });
                 }

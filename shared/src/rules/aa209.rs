@@ -93,23 +93,23 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     if people.is_empty() {
         return;
     }
-    for (place, field) in PLACES {
+    for place in PLACES {
         let keys = Keys::of(object, place, data);
         for entry in &people {
             let (tool, evidence) = (&*entry.manager, Evidence::managed(entry));
-            for key in entry.children(&["f:metadata", field]) {
-                let Some(value) = get(object, place, &key) else { continue };
-                let behaviour = behaviour(&data.capi_keys, place, &key);
-                if (behaviour.is_none() && !data.capi_keys.is_system(place, &key)) || keys.by_person(&key).is_none() {
+            for key in origin::owned_keys(entry, place) {
+                let Some(value) = get(object, place, key) else { continue };
+                let behaviour = behaviour(&data.capi_keys, place, key);
+                if (behaviour.is_none() && !data.capi_keys.is_system(place, key)) || keys.by_person(key).is_none() {
                     continue;
                 }
-                let draft = at(path(place, &key)).values(None, Some(value)).with(evidence.clone());
+                let draft = at(path(place, key)).values(None, Some(value)).with(evidence.clone());
                 notes.drafts.push(match behaviour {
                     Some(does) => draft
                         .surplus()
-                        .says(format!("{subject}: annotation {} was set by {tool}; it {does}", &*key))
-                        .fix(removal(object, kind, &key)),
-                    None => draft.says(format!("{subject}: system {} {} was written by {tool}", word(place), &*key)),
+                        .says(format!("{subject}: annotation {key} was set by {tool}; it {does}"))
+                        .fix(removal(object, kind, key)),
+                    None => draft.says(format!("{subject}: system {} {} was written by {tool}", word(place), key)),
                 });
             }
         }
@@ -156,7 +156,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     }
     let subject = format!("{} {}", change.kind.kind, change.name);
     let mut drafts = Vec::new();
-    for (place, _) in PLACES {
+    for place in PLACES {
         let keys = Keys::of(before, place, data);
         drafts.extend(changes(before, after, &[place]).iter().filter_map(|key| judge(key, &keys, change, data)));
     }
@@ -236,4 +236,4 @@ fn unpause(object: &Object<'_>, kind: &Kind) -> Command {
         .word(r#"--patch={"spec":{"paused":false}}"#)
 }
 
-const PLACES: [(Place, &str); 2] = [(Place::Label, "f:labels"), (Place::Annotation, "f:annotations")];
+const PLACES: [Place; 2] = [Place::Label, Place::Annotation];

@@ -1,13 +1,13 @@
 //! The origin of the keys at one place of an object.
 
-use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use super::writers::is_later;
 use crate::data::{Data, Place, Ruling};
 use crate::finding::Evidence;
 use crate::k8s::object::{ManagedEntry, Object};
+use crate::k8s::text::Text;
 use crate::k8s::version::Version;
 
 /// The origin of a key on a node. It is decided in this order: the tables of known keys and reserved prefixes with
@@ -57,8 +57,11 @@ pub struct Keys<'o, 'a> {
     place: Place,
     data: &'o Data,
     machine: OnceCell<HashSet<&'o str>>,
-    owners: OnceCell<HashMap<Cow<'a, str>, Ownership<'o, 'a>>>,
+    owners: OnceCell<Vec<OwnedKey<'o, 'a>>>,
 }
+
+/// A key with its owners.
+type OwnedKey<'o, 'a> = (&'o str, Ownership<'o, 'a>);
 
 /// The owners of a key that matter, however many there are.
 #[derive(Clone, Copy, Debug, Default)]
@@ -180,7 +183,8 @@ impl<'o, 'a> Keys<'o, 'a> {
 
     fn ownership(&self, key: &str) -> Ownership<'o, 'a> {
         let owners = self.owners.get_or_init(|| owners(self.object, self.place, self.data));
-        owners.get(key).copied().unwrap_or_default()
+        let found = owners.binary_search_by_key(&key, |(own, _)| own).ok();
+        found.and_then(|at| owners.get(at)).map(|(_, ownership)| *ownership).unwrap_or_default()
     }
 }
 
@@ -204,31 +208,39 @@ impl<'o, 'a> Ownership<'o, 'a> {
     }
 }
 
-/// The owners of the keys at one place, according to managedFields.
-fn owners<'o, 'a>(object: &'o Object<'a>, place: Place, data: &Data) -> HashMap<Cow<'a, str>, Ownership<'o, 'a>> {
-    let mut of_key: HashMap<Cow<'a, str>, Ownership<'o, 'a>> = HashMap::new();
-    let mut of_taints = None;
+/// The labels or annotations that a managedFields entry owns. Taints are one list, whose entry does not tell them apart.
+pub(crate) fn owned_keys<'o, 'a>(entry: &'o ManagedEntry<'a>, place: Place) -> &'o [Text<'a>] {
+    match place {
+        Place::Annotation => entry.annotations(),
+        Place::Label => entry.labels(),
+        Place::Taint => &[],
+    }
+}
+
+/// The owners of the keys at one place, according to managedFields, sorted by key.
+fn owners<'o, 'a>(object: &'o Object<'a>, place: Place, data: &Data) -> Vec<OwnedKey<'o, 'a>> {
+    let mut of_key: Vec<OwnedKey<'o, 'a>> = Vec::new();
+    let mut of_taints: Option<Ownership<'o, 'a>> = None;
     for entry in object.managed() {
         let owner = Ownership::of(entry, object, data);
-        let field = match place {
-            Place::Annotation => "f:annotations",
-            Place::Label => "f:labels",
-            Place::Taint => {
-                if entry.owns(&["f:spec", "f:taints"]) {
-                    of_taints = Some(of_taints.map_or(owner, |others: Ownership<'o, 'a>| others.and(owner)));
-                }
-                continue;
-            }
-        };
-        for key in entry.children(&["f:metadata", field]) {
-            let known = of_key.entry(key.0);
-            known.and_modify(|others| *others = others.and(owner)).or_insert(owner);
+        if place == Place::Taint && entry.owns(&["f:spec", "f:taints"]) {
+            of_taints = Some(of_taints.unwrap_or_default().and(owner));
         }
+        of_key.extend(owned_keys(entry, place).iter().map(|key| (key.as_str(), owner)));
     }
     // `spec.taints` is one atomic list: its last writer owns everything in it.
     if let Some(owners) = of_taints {
-        of_key.extend(object.taints().iter().map(|taint| (taint.key.0.clone(), owners)));
+        of_key.extend(object.taints().iter().map(|taint| (taint.key.as_str(), owners)));
     }
+    // The sort is stable: of several owners of one kind the first entry counts.
+    of_key.sort_by_key(|(key, _)| *key);
+    of_key.dedup_by(|(key, further), (first, owners)| {
+        let is_same = key == first;
+        if is_same {
+            *owners = owners.and(*further);
+        }
+        is_same
+    });
     of_key
 }
 

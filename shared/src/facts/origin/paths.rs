@@ -238,7 +238,7 @@ enum OwnedPath {
 /// Walks through the fields of an entry in the order of their keys. Fields deeper than [`MAX_DEPTH`] count as one with
 /// the field that contains them.
 fn walk<'a>(entry: &ManagedEntry<'a>, mut visit: impl FnMut(PathEvent<'a>) -> bool) {
-    let Some(fields) = entry.fields().and_then(Fields::read) else { return };
+    let Some(fields) = entry.fields.and_then(Fields::read) else { return };
     let Some(root) = fields.0.first() else { return };
     let mut ahead: Vec<Option<usize>> = root.below.iter().rev().copied().map(Some).collect();
     let mut depth = 0;

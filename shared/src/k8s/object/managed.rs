@@ -1,10 +1,12 @@
 //! Entries of `metadata.managedFields`: manager, fields and time of each write.
 
+use std::cell::OnceCell;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
-use serde_json::value::RawValue;
 
+use super::slice;
 use crate::k8s::read::scan;
 use crate::k8s::text::{Text, null_is_empty};
 
@@ -13,7 +15,7 @@ use crate::k8s::text::{Text, null_is_empty};
 pub(super) struct Managed<'a>(pub(super) Vec<ManagedEntry<'a>>);
 
 /// One entry of `metadata.managedFields`: a manager, its fields, and the time of its last write.
-#[derive(Clone, Debug, serde::Deserialize)]
+#[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ManagedEntry<'a> {
     /// The field manager, as the client called itself: a hint, never proof of identity.
@@ -31,14 +33,29 @@ pub struct ManagedEntry<'a> {
     /// The version at which the manager wrote the object. It can differ from the version at which the object is read.
     #[serde(borrow, default, deserialize_with = "short")]
     pub api_version: Text<'a>,
-    #[serde(borrow, default, rename = "fieldsV1")]
-    fields: Option<&'a RawValue>,
+    /// The owned fields, as the API server wrote them.
+    #[serde(borrow, default, rename = "fieldsV1", deserialize_with = "slice")]
+    pub(crate) fields: Option<&'a str>,
+    #[serde(skip)]
+    labels: OnceCell<Vec<Text<'a>>>,
+    #[serde(skip)]
+    annotations: OnceCell<Vec<Text<'a>>>,
 }
 
 impl<'a> ManagedEntry<'a> {
     /// Whether this entry owns the field at `path`, such as `["f:metadata", "f:labels", "f:example.com/site"]`.
     pub fn owns(&self, path: &[&str]) -> bool {
         self.descend(path).is_some()
+    }
+
+    /// The owned labels.
+    pub fn labels(&self) -> &[Text<'a>] {
+        self.labels.get_or_init(|| self.children(&["f:metadata", "f:labels"]))
+    }
+
+    /// The owned annotations.
+    pub fn annotations(&self) -> &[Text<'a>] {
+        self.annotations.get_or_init(|| self.children(&["f:metadata", "f:annotations"]))
     }
 
     /// The keys directly below `path`, without their `f:`; `k:{…}` and `v:…` keys are left out, as is `.`.
@@ -53,14 +70,25 @@ impl<'a> ManagedEntry<'a> {
         read.map(|_| keys).unwrap_or_default()
     }
 
-    /// The owned fields, as the API server wrote them.
-    pub(crate) fn fields(&self) -> Option<&'a str> {
-        self.fields.map(RawValue::get)
+    /// Reads the entry at the beginning of `rest` into `self`, and returns its length. `None` leaves it to the parser.
+    fn scan(&mut self, rest: &'a str) -> Option<usize> {
+        scan::fields(rest, |key, value| {
+            match key {
+                "manager" => self.manager = scan::text(value)?.cut(MAX_TEXT),
+                "operation" => self.operation = scan::text(value)?.cut(MAX_TEXT),
+                "time" => scan::nullable(value, &mut self.time)?,
+                "subresource" => self.subresource = scan::text(value)?.cut(MAX_TEXT),
+                "apiVersion" => self.api_version = scan::text(value)?.cut(MAX_TEXT),
+                "fieldsV1" => self.fields = (value != "null").then_some(value),
+                _ => {}
+            }
+            Some(())
+        })
     }
 
     /// The fields below `path`, as the text that begins with them.
     fn descend(&self, path: &[&str]) -> Option<&'a str> {
-        path.iter().try_fold(self.fields()?, |fields, step| {
+        path.iter().try_fold(self.fields?, |fields, step| {
             let mut found = None;
             scan::literals(fields, |key, rest| {
                 if found.is_none() && *scan::text(key)? == **step {
@@ -77,11 +105,28 @@ impl<'a> ManagedEntry<'a> {
 /// applies; a writer of an object can add hundreds.
 pub const MAX_ENTRIES: usize = 256;
 
+impl<'a> Managed<'a> {
+    /// Reads `raw` without a parser. `None` leaves it to the parser.
+    pub(super) fn scan(raw: &'a str) -> Option<Self> {
+        let mut entries = Vec::new();
+        let end = scan::items(raw, |rest| {
+            if entries.len() == MAX_ENTRIES {
+                return scan::value(rest, None).map(str::len);
+            }
+            let mut entry = ManagedEntry::default();
+            let length = entry.scan(rest)?;
+            entries.push(entry);
+            Some(length)
+        })?;
+        scan::is_end(raw, end).then_some(Managed(entries))
+    }
+}
+
 impl<'de: 'a, 'a> Deserialize<'de> for Managed<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ManagedVisitor;
-        impl<'de> Visitor<'de> for ManagedVisitor {
-            type Value = Managed<'de>;
+        struct ManagedVisitor<'a>(PhantomData<Managed<'a>>);
+        impl<'de: 'a, 'a> Visitor<'de> for ManagedVisitor<'a> {
+            type Value = Managed<'a>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a list of entries")
             }
@@ -99,7 +144,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Managed<'a> {
                 Ok(Managed(entries))
             }
         }
-        deserializer.deserialize_any(ManagedVisitor)
+        deserializer.deserialize_any(ManagedVisitor(PhantomData))
     }
 }
 
@@ -110,3 +155,27 @@ fn short<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Text<'a>,
 
 /// The longest text kept. The API server allows 128 bytes for a manager and 256 for a subresource.
 const MAX_TEXT: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_read_as_by_the_parser_and_those_of_another_shape_are_left_to_it() {
+        for raw in [
+            "[]",
+            "[{}]",
+            r#"[ {"manager":"a\n","operation":"Update","time":"2026-06-01T08:00:00Z","fieldsType":"FieldsV1",
+                "fieldsV1":{"f:spec":{"f:\"x\"":{}}}} , {"subresource":"status","apiVersion":"v1","more":[1,{}]}]"#,
+            r#"[{"manager":null,"operation":null,"time":null,"subresource":null,"apiVersion":null,"fieldsV1":null}]"#,
+            &format!(r#"[{{"manager":"{}"}}]"#, "m".repeat(2 * MAX_TEXT)),
+        ] {
+            let parsed: Managed<'_> = serde_json::from_str(raw).unwrap();
+            let scanned = Managed::scan(raw).unwrap();
+            assert_eq!(format!("{scanned:?}"), format!("{parsed:?}"), "{raw}");
+        }
+        for other in ["{}", "1", "[1]", "[{}", "[{}] x", r#"[{"manager":1}]"#, r#"[{"time":[]}]"#] {
+            assert!(Managed::scan(other).is_none() && serde_json::from_str::<Managed<'_>>(other).is_err(), "{other}");
+        }
+    }
+}

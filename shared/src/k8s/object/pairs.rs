@@ -7,17 +7,20 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use crate::k8s::read::scan;
 use crate::k8s::text::Text;
 
+/// A key and its value.
+pub type Row<'a> = (Text<'a>, Text<'a>);
+
 /// Labels or annotations, in the order of the document.
 #[derive(Clone, Debug, Default)]
 pub struct Pairs<'a> {
     /// The text of all pairs, where they were read without a parser.
     raw: Option<&'a str>,
-    rows: Vec<(Text<'a>, Text<'a>)>,
+    rows: Vec<Row<'a>>,
     index: PairIndex,
 }
 
 impl<'a> Pairs<'a> {
-    fn new(rows: Vec<(Text<'a>, Text<'a>)>) -> Self {
+    fn new(rows: Vec<Row<'a>>) -> Self {
         Pairs { raw: None, rows, index: PairIndex::default() }
     }
 
@@ -29,6 +32,27 @@ impl<'a> Pairs<'a> {
     /// Keys and values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.rows.iter().map(|(k, v)| (&**k, &**v))
+    }
+
+    /// Keys and values, as rows.
+    pub fn rows(&self) -> &[Row<'a>] {
+        &self.rows
+    }
+
+    /// The rows of both sides from the first difference to the last. The API server sorts keys, so mostly these are few.
+    pub fn differing<'p>(&'p self, other: &'p Self) -> (&'p [Row<'a>], &'p [Row<'a>]) {
+        if self.has_text_of(other) {
+            return (&[], &[]);
+        }
+        let before = self.rows.iter().zip(&other.rows).take_while(|(own, other)| own == other).count();
+        let rest = |rows: &'p [_]| rows.get(before..).unwrap_or_default();
+        let (own, other) = (rest(&self.rows), rest(&other.rows));
+        let behind = own.iter().rev().zip(other.iter().rev()).take_while(|(own, other)| own == other).count();
+        (own.split_at(own.len() - behind).0, other.split_at(other.len() - behind).0)
+    }
+
+    fn has_text_of(&self, other: &Self) -> bool {
+        self.raw.is_some() && self.raw == other.raw
     }
 
     /// The keys.
@@ -72,8 +96,7 @@ impl<'a> Pairs<'a> {
 
 impl PartialEq for Pairs<'_> {
     fn eq(&self, other: &Self) -> bool {
-        let same_text = self.raw.is_some() && self.raw == other.raw;
-        same_text || self.rows == other.rows
+        self.has_text_of(other) || self.rows == other.rows
     }
 }
 

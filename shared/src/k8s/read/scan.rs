@@ -5,6 +5,10 @@
 //! that is not plainly well formed is left to `serde_json`: every function returns `None` then, and the caller takes
 //! the slow path, whose errors are the ones to show.
 
+mod container;
+
+use wide::u8x16;
+
 use crate::k8s::text::Text;
 
 /// Calls `each` with each member of the object at the beginning of `rest`: its key, and the text from its value on.
@@ -150,12 +154,12 @@ pub(crate) fn is_end(text: &str, at: usize) -> bool {
 pub(crate) fn plain(literal: &str) -> Option<&str> {
     let inner = literal.strip_prefix('"')?.strip_suffix('"')?;
     // Control characters must be escaped in JSON; the parser reports one that is not.
-    let (words, rest) = inner.as_bytes().as_chunks();
-    let is_odd = |word: &[u8; 8]| {
-        let word = u64::from_le_bytes(*word);
-        marks(word, b'\\') | controls(word) != 0
+    let (blocks, rest) = inner.as_bytes().as_chunks();
+    let is_odd = |block: &[u8; 16]| {
+        let bytes = u8x16::new(*block);
+        (bytes.simd_eq(b'\\') | bytes.simd_lt(b' ')).any()
     };
-    let odd = words.iter().any(is_odd) || rest.iter().any(|byte| *byte == b'\\' || *byte < b' ');
+    let odd = blocks.iter().any(is_odd) || rest.iter().any(|byte| *byte == b'\\' || *byte < b' ');
     (!odd).then_some(inner)
 }
 
@@ -195,7 +199,7 @@ pub(crate) fn texts<'a>(value: &'a str, slot: &mut Option<Vec<Text<'a>>>) -> Opt
 fn value_end(bytes: &[u8], start: usize) -> Option<usize> {
     match bytes.get(start)? {
         b'"' => string_end(bytes, start + 1),
-        b'{' | b'[' => container_end(bytes, start),
+        b'{' | b'[' => Some(start + container::length(bytes.get(start..)?)?),
         _ => {
             let rest = bytes.get(start..)?;
             let is_end = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t');
@@ -219,43 +223,21 @@ fn is_plain_scalar(scalar: &[u8]) -> bool {
     }
 }
 
-/// The end of an object or list, found by counting braces and skipping strings.
-fn container_end(bytes: &[u8], start: usize) -> Option<usize> {
-    let mut depth = 0_usize;
-    let mut at = start;
-    loop {
-        match bytes.get(at)? {
-            b'"' => {
-                at = string_end(bytes, at + 1)?;
-                continue;
-            }
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' => {
-                depth -= 1;
-                if depth == 0 {
-                    return Some(at + 1);
-                }
-            }
-            _ => {}
-        }
-        at += 1;
-    }
-}
-
 /// The index behind the closing quote of the string whose content begins at `start`.
 ///
-/// It looks at eight bytes at a time: most strings are a key or a short value, for which a call of a search function
+/// It looks at sixteen bytes at a time: most strings are a key or a short value, for which a call of a search function
 /// costs more than the search.
 fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
     let mut at = start;
     loop {
-        while let Some(word) = bytes.get(at..at + 8).and_then(|eight| eight.try_into().ok()).map(u64::from_le_bytes) {
-            let hits = marks(word, b'"') | marks(word, b'\\');
+        while let Some(block) = bytes.get(at..at + 16).and_then(|block| block.try_into().ok()) {
+            let block = u8x16::new(block);
+            let hits = (block.simd_eq(b'"') | block.simd_eq(b'\\')).to_bitmask();
             if hits != 0 {
-                at += hits.trailing_zeros() as usize / 8;
+                at += hits.trailing_zeros() as usize;
                 break;
             }
-            at += 8;
+            at += 16;
         }
         match bytes.get(at)? {
             b'"' => return Some(at + 1),
@@ -264,20 +246,6 @@ fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
         }
     }
 }
-
-/// A mask with the high bit of the lowest byte of `word` that equals `byte`. Higher bits may be set wrongly, lower ones
-/// never.
-fn marks(word: u64, byte: u8) -> u64 {
-    let differs = word ^ (ONES * u64::from(byte));
-    differs.wrapping_sub(ONES) & !differs & (ONES << 7)
-}
-
-/// As [`marks`], of the lowest control character.
-fn controls(word: u64) -> u64 {
-    word.wrapping_sub(ONES * u64::from(b' ')) & !word & (ONES << 7)
-}
-
-const ONES: u64 = 0x0101_0101_0101_0101;
 
 fn space(bytes: &[u8], mut at: usize) -> usize {
     while matches!(bytes.get(at), Some(b' ' | b'\n' | b'\r' | b'\t')) {

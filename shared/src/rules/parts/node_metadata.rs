@@ -12,7 +12,7 @@ use crate::facts::origin::{self, Keys, Origin};
 use crate::finding::{Code, Draft, Evidence};
 use crate::k8s::kinds;
 use crate::k8s::node::NodeInfo;
-use crate::k8s::object::{ManagedEntry, Object};
+use crate::k8s::object::{ManagedEntry, Object, Pairs, Row};
 use crate::k8s::version::Version;
 use crate::rules::parts::target::target;
 use crate::rules::rule::Context;
@@ -90,15 +90,17 @@ pub(crate) fn update<'c, 'a>(change: &'c Change<'a>) -> Option<(&'c Object<'a>, 
 pub(crate) fn changes<'o>(before: &'o Object<'_>, after: &'o Object<'_>, places: &[Place]) -> Vec<KeyChange<'o>> {
     let mut changes = Vec::new();
     for place in places {
-        // Most updates of a node touch none of these; the comparison builds nothing.
-        let same = match place {
-            Place::Annotation => before.meta.annotations == after.meta.annotations,
-            Place::Label => before.meta.labels == after.meta.labels,
-            Place::Taint => before.raw("spec") == after.raw("spec") || before.taints() == after.taints(),
+        let pairs = |old: &'o Pairs<'_>, new: &'o Pairs<'_>| {
+            let (old, new) = old.differing(new);
+            (entries_of(old), entries_of(new))
         };
-        if !same {
-            differing(*place, &entries(before, *place), &entries(after, *place), &mut changes);
-        }
+        let (old, new) = match place {
+            Place::Annotation => pairs(&before.meta.annotations, &after.meta.annotations),
+            Place::Label => pairs(&before.meta.labels, &after.meta.labels),
+            Place::Taint if before.raw("spec") == after.raw("spec") || before.taints() == after.taints() => continue,
+            Place::Taint => (entries(before, *place), entries(after, *place)),
+        };
+        differing(*place, &old, &new, &mut changes);
     }
     changes
 }
@@ -191,21 +193,21 @@ pub(crate) fn written_by_people(
     data: &Data,
     mut each: impl FnMut(&Keys<'_, '_>, &str, &str, &ManagedEntry<'_>),
 ) {
-    let (field, pairs) = match place {
-        Place::Annotation => ("f:annotations", &node.meta.annotations),
-        Place::Label => ("f:labels", &node.meta.labels),
+    let pairs = match place {
+        Place::Annotation => &node.meta.annotations,
+        Place::Label => &node.meta.labels,
         // Taints are one list with one owner: managedFields do not tell who wrote which taint.
         Place::Taint => return,
     };
     let keys = Keys::of(node, place, data);
     for entry in later_people(node, data) {
-        for key in entry.children(&["f:metadata", field]) {
-            let Some(value) = pairs.get(&key) else { continue };
-            if !keys.is_listed(&key) || keys.by_person(&key).is_none() {
+        for key in origin::owned_keys(entry, place) {
+            let Some(value) = pairs.get(key) else { continue };
+            if !keys.is_listed(key) || keys.by_person(key).is_none() {
                 continue;
             }
-            if required(node, place, &key, data).is_none_or(|must| !must.eq_ignore_ascii_case(value)) {
-                each(&keys, &key, value, entry);
+            if required(node, place, key, data).is_none_or(|must| !must.eq_ignore_ascii_case(value)) {
+                each(&keys, key, value, entry);
             }
         }
     }
@@ -358,21 +360,26 @@ type KeyEntry<'o> = (Cow<'o, str>, Cow<'o, str>);
 type Entries<'o> = Vec<KeyEntry<'o>>;
 
 fn differing<'o>(place: Place, old: &[KeyEntry<'o>], new: &[KeyEntry<'o>], changes: &mut Vec<KeyChange<'o>>) {
-    // The API server sorts keys, so mostly all but a few are alike before and after the difference.
-    let before = old.iter().zip(new).take_while(|(old, new)| old == new).count();
-    let (old, new) = (old.get(before..).unwrap_or_default(), new.get(before..).unwrap_or_default());
-    let behind = old.iter().rev().zip(new.iter().rev()).take_while(|(old, new)| old == new).count();
-    let (old, new) = (old.split_at(old.len() - behind).0, new.split_at(new.len() - behind).0);
-    // A map by key, since there can be a hundred thousand keys.
-    let by_key = |side: &[_]| -> HashMap<_, _> { side.iter().cloned().collect() };
-    let (was, is) = (by_key(old), by_key(new));
-    let added = new.iter().filter(|(key, _)| !was.contains_key(key));
+    // Both are searched in, and there can be a hundred thousand keys.
+    let (was, is) = (sorted(old), sorted(new));
+    let added = new.iter().filter(|(key, _)| value(&was, key).is_none());
     for (key, _) in old.iter().chain(added) {
-        let (before, after) = (was.get(key), is.get(key));
+        let (before, after) = (value(&was, key), value(&is, key));
         if before != after {
             changes.push(KeyChange { place, key: key.clone(), before: before.cloned(), after: after.cloned() });
         }
     }
+}
+
+fn sorted<'r, 'o>(rows: &'r [KeyEntry<'o>]) -> Vec<&'r KeyEntry<'o>> {
+    let mut sorted: Vec<_> = rows.iter().collect();
+    sorted.sort_unstable();
+    sorted
+}
+
+fn value<'r, 'o>(sorted: &[&'r KeyEntry<'o>], key: &str) -> Option<&'r Cow<'o, str>> {
+    let at = sorted.binary_search_by(|(own, _)| (**own).cmp(key)).ok()?;
+    sorted.get(at).map(|(_, value)| value)
 }
 
 /// Calls `each` with the keys and values that people's tools wrote on a node after it was created, once for each place
@@ -383,13 +390,12 @@ pub(crate) fn by_people(node: &Object<'_>, data: &Data, mut each: impl FnMut(&Ke
     if node.provider_id().is_none() {
         return;
     }
-    for (place, field, pairs) in
-        [(Place::Label, "f:labels", &node.meta.labels), (Place::Annotation, "f:annotations", &node.meta.annotations)]
-    {
+    for (place, pairs) in [(Place::Label, &node.meta.labels), (Place::Annotation, &node.meta.annotations)] {
         let keys = Keys::of(node, place, data);
         for entry in later_hands(node, data) {
-            let own = entry.children(&["f:metadata", field]);
-            let written = own.iter().filter_map(|key| Some((key.as_str().into(), pairs.get(key)?.into())));
+            let written = origin::owned_keys(entry, place)
+                .iter()
+                .filter_map(|key| Some((key.as_str().into(), pairs.get(key)?.into())));
             each(&keys, &written.collect(), &Evidence::managed(entry));
         }
     }
@@ -414,10 +420,9 @@ pub(crate) fn later_hands<'o, 'a>(object: &'o Object<'a>, data: &Data) -> impl I
 
 /// Keys and values at a place. A taint's value is `value:effect`, with all effects of a key together.
 pub(crate) fn entries<'o>(node: &'o Object<'_>, place: Place) -> Entries<'o> {
-    let pairs = |pairs: &'o crate::k8s::object::Pairs<'_>| pairs.iter().map(|(k, v)| (k.into(), v.into())).collect();
     match place {
-        Place::Annotation => pairs(&node.meta.annotations),
-        Place::Label => pairs(&node.meta.labels),
+        Place::Annotation => entries_of(node.meta.annotations.rows()),
+        Place::Label => entries_of(node.meta.labels.rows()),
         Place::Taint => {
             let mut entries: Entries<'o> = Vec::new();
             let mut places: HashMap<&str, usize> = HashMap::new();
@@ -434,6 +439,10 @@ pub(crate) fn entries<'o>(node: &'o Object<'_>, place: Place) -> Entries<'o> {
             entries
         }
     }
+}
+
+fn entries_of<'o>(rows: &'o [Row<'_>]) -> Entries<'o> {
+    rows.iter().map(|(key, value)| (key.as_str().into(), value.as_str().into())).collect()
 }
 
 /// A pool's own name: the label is `<cluster>-<random>-<pool>`, and a pool's name holds no dash. `None` for nodes of no
