@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn a_list_ends_where_it_should_whatever_its_strings_hold_and_wherever_blocks_end() {
         for content in [
-            r#""#,
+            "",
             r#""]""#,
             r#""}]{[""#,
             r#""\"]""#,
