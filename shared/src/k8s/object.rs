@@ -19,11 +19,11 @@ use crate::k8s::kinds::Kind;
 use crate::k8s::node::{NodeInfo, NodeSpec, NodeStatus, Taint};
 use crate::k8s::pod::{self, Pod};
 use crate::k8s::read::scan;
-use crate::k8s::text::{Text, null_is_empty};
+use crate::k8s::text::{Text, null_is_empty, raw_text};
 
 pub use managed::{MAX_ENTRIES, ManagedEntry};
 use pairs::PairIndex;
-pub use pairs::{Pairs, Row};
+pub use pairs::{LabelRow, Pairs};
 use raw_field::RawField;
 
 /// The fields of `metadata` that rules use. Names are cut to [`MAX_NAME`] bytes.
@@ -63,9 +63,9 @@ pub struct Meta<'a> {
     /// `metadata.generation`, counted by the API server.
     #[serde(default)]
     pub generation: Option<i64>,
-    #[serde(borrow, default, deserialize_with = "slice")]
+    #[serde(borrow, default, deserialize_with = "raw_text")]
     owner_references: Option<&'a str>,
-    #[serde(borrow, default, deserialize_with = "slice")]
+    #[serde(borrow, default, deserialize_with = "raw_text")]
     managed_fields: Option<&'a str>,
     /// The number of entries of `managed_fields`, if they were found to fit while they were read.
     #[serde(skip)]
@@ -313,11 +313,6 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
         }
         deserializer.deserialize_map(ObjectVisitor(PhantomData))
     }
-}
-
-/// The text of a value; `None` for `null`.
-fn slice<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a str>, D::Error> {
-    Ok(Option::<&'de RawValue>::deserialize(deserializer)?.map(RawValue::get))
 }
 
 /// Reads a name, cut to [`MAX_NAME`]. It stands in every finding on the object, so its length must not depend on the

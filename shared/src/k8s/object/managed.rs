@@ -6,9 +6,8 @@ use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
 
-use super::slice;
 use crate::k8s::read::scan;
-use crate::k8s::text::{Text, null_is_empty};
+use crate::k8s::text::{Text, null_is_empty, raw_text};
 
 /// The entries of one object, read once.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +33,7 @@ pub struct ManagedEntry<'a> {
     #[serde(borrow, default, deserialize_with = "short")]
     pub api_version: Text<'a>,
     /// The owned fields, as the API server wrote them.
-    #[serde(borrow, default, rename = "fieldsV1", deserialize_with = "slice")]
+    #[serde(borrow, default, rename = "fieldsV1", deserialize_with = "raw_text")]
     pub(crate) fields: Option<&'a str>,
     #[serde(skip)]
     labels: OnceCell<Vec<Text<'a>>>,

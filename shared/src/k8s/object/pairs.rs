@@ -8,19 +8,19 @@ use crate::k8s::read::scan;
 use crate::k8s::text::Text;
 
 /// A key and its value.
-pub type Row<'a> = (Text<'a>, Text<'a>);
+pub type LabelRow<'a> = (Text<'a>, Text<'a>);
 
 /// Labels or annotations, in the order of the document.
 #[derive(Clone, Debug, Default)]
 pub struct Pairs<'a> {
     /// The text of all pairs, where they were read without a parser.
     raw: Option<&'a str>,
-    rows: Vec<Row<'a>>,
+    rows: Vec<LabelRow<'a>>,
     index: PairIndex,
 }
 
 impl<'a> Pairs<'a> {
-    fn new(rows: Vec<Row<'a>>) -> Self {
+    fn new(rows: Vec<LabelRow<'a>>) -> Self {
         Pairs { raw: None, rows, index: PairIndex::default() }
     }
 
@@ -35,12 +35,12 @@ impl<'a> Pairs<'a> {
     }
 
     /// Keys and values, as rows.
-    pub fn rows(&self) -> &[Row<'a>] {
+    pub fn rows(&self) -> &[LabelRow<'a>] {
         &self.rows
     }
 
     /// The rows of both sides from the first difference to the last. The API server sorts keys, so mostly these are few.
-    pub fn differing<'p>(&'p self, other: &'p Self) -> (&'p [Row<'a>], &'p [Row<'a>]) {
+    pub fn differing<'p>(&'p self, other: &'p Self) -> (&'p [LabelRow<'a>], &'p [LabelRow<'a>]) {
         if self.has_text_of(other) {
             return (&[], &[]);
         }

@@ -12,7 +12,7 @@ use crate::facts::origin::{self, Keys, Origin};
 use crate::finding::{Code, Draft, Evidence};
 use crate::k8s::kinds;
 use crate::k8s::node::NodeInfo;
-use crate::k8s::object::{ManagedEntry, Object, Pairs, Row};
+use crate::k8s::object::{LabelRow, ManagedEntry, Object, Pairs};
 use crate::k8s::version::Version;
 use crate::rules::parts::target::target;
 use crate::rules::rule::Context;
@@ -441,7 +441,7 @@ pub(crate) fn entries<'o>(node: &'o Object<'_>, place: Place) -> Entries<'o> {
     }
 }
 
-fn entries_of<'o>(rows: &'o [Row<'_>]) -> Entries<'o> {
+fn entries_of<'o>(rows: &'o [LabelRow<'_>]) -> Entries<'o> {
     rows.iter().map(|(key, value)| (key.as_str().into(), value.as_str().into())).collect()
 }
 

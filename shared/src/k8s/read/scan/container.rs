@@ -5,21 +5,21 @@ use wide::u8x64;
 /// The length of the object or list at the beginning of `bytes`, found by counting braces outside strings. `None` when
 /// it does not end.
 pub(super) fn length(bytes: &[u8]) -> Option<usize> {
-    let mut walk = Walk::default();
+    let mut count = BraceCount::default();
     let (blocks, rest) = bytes.as_chunks();
     for (at, block) in blocks.iter().enumerate() {
-        if let Some(length) = walk.end(block) {
+        if let Some(length) = count.end(block) {
             return Some(at * BLOCK + length);
         }
     }
     let mut last = [b' '; BLOCK];
     last.get_mut(..rest.len())?.copy_from_slice(rest);
-    walk.end(&last).map(|length| blocks.len() * BLOCK + length)
+    count.end(&last).map(|length| blocks.len() * BLOCK + length)
 }
 
 /// What is known behind a block.
 #[derive(Default)]
-struct Walk {
+struct BraceCount {
     /// Objects and lists that are open.
     depth: usize,
     /// All bits set where the block ends within a string, and none elsewhere.
@@ -28,7 +28,7 @@ struct Walk {
     escapes: bool,
 }
 
-impl Walk {
+impl BraceCount {
     /// Walks through the next block. Returns the index behind the brace that ends the outermost object or list, if it is in
     /// the block.
     fn end(&mut self, block: &[u8; BLOCK]) -> Option<usize> {
