@@ -35,11 +35,9 @@ fn an_object_that_kubernetes_itself_cannot_read_is_allowed_counted_and_marked() 
         let kind = kinds::of(good["apiVersion"].as_str().unwrap(), good["kind"].as_str().unwrap()).unwrap();
         assert!(decodes(kind, &good), "{good}");
         assert_eq!(guard.ask(kind, "UPDATE", &good, &good), Answer::Allowed, "{good}");
-        for path in paths(&good) {
-            // The list of a node's images is passed over: it is most of what a node is, and no rule reads it.
-            let is_passed_over =
-                |other: &Value| path.starts_with("/status/images/") || path == "/status/images" && other.is_array();
-            for other in others().into_iter().filter(|other| !is_passed_over(other)) {
+        // The list of a node's images is passed over: it is most of what a node is, and no rule reads it.
+        for path in paths(&good).into_iter().filter(|path| !path.starts_with("/status/images/")) {
+            for other in others() {
                 let mut bad = good.clone();
                 *bad.pointer_mut(&path).unwrap() = other;
                 if decodes(kind, &bad) {

@@ -305,7 +305,7 @@ const NODE_STATUS: Shape = Fields(&[
     ("conditions", List(&CONDITION)),
     ("addresses", List(&Fields(&[("type", Text), ("address", Text)]))),
     // Its content is most of a node, and no rule reads it.
-    ("images", List(&Any)),
+    ("images", MAPS),
     ("daemonEndpoints", Fields(&[("kubeletEndpoint", Fields(&[("Port", Number)]))])),
     (
         "nodeInfo",

@@ -60,8 +60,6 @@ pub(crate) fn walk(shape: &Shape, rest: &str) -> Result<usize, Misfit> {
         Shape::Text => value().filter(|value| value.starts_with('"')).map(str::len),
         Shape::Time => value().filter(|value| scan::text(value).is_some_and(|text| is_time(&text))).map(str::len),
         Shape::Nested => scan::nested(rest, |_| ()),
-        // Only the brackets are checked: most of a node is a list whose content no rule reads.
-        Shape::List(Shape::Any) => value().filter(|value| value.starts_with('[')).map(str::len),
         Shape::List(of) => {
             let mut at = 0;
             scan::items(rest, |rest| {
@@ -71,6 +69,7 @@ pub(crate) fn walk(shape: &Shape, rest: &str) -> Result<usize, Misfit> {
                 keep(own.map_err(|misfit| misfit.below_item(at - 1)))
             })
         }
+        // Only the braces are checked: most of a node is maps whose content no rule reads.
         Shape::Map(Shape::Any) => value().filter(|value| value.starts_with('{')).map(str::len),
         Shape::Map(of) => {
             scan::literals(rest, |key, rest| keep(walk(of, rest).map_err(|misfit| misfit.below(&shown(key)))))
