@@ -22,7 +22,7 @@ use crate::k8s::read::scan;
 use crate::k8s::text::{Text, null_is_empty, raw_text};
 
 pub use managed::{MAX_ENTRIES, ManagedEntry};
-use pairs::PairIndex;
+pub(crate) use pairs::PairIndex;
 pub use pairs::{LabelRow, Pairs};
 use raw_field::RawField;
 

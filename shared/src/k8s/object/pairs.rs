@@ -1,6 +1,7 @@
 //! Labels, annotations and other pairs that are looked up by name.
 
 use std::cell::OnceCell;
+use std::ops::Deref;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
@@ -130,11 +131,14 @@ impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
 /// An index of names, sorted, so that a look-up does not pass all rows. It is made at the first look-up in a long list:
 /// few lists are long, and most are never searched.
 #[derive(Clone, Debug, Default)]
-pub(super) struct PairIndex(OnceCell<Vec<usize>>);
+pub(crate) struct PairIndex(OnceCell<Vec<usize>>);
 
 impl PairIndex {
     /// The first of `rows` with the given name.
-    pub(super) fn find<'r, 'a, T>(&self, rows: &'r [(Text<'a>, T)], name: &str) -> Option<&'r (Text<'a>, T)> {
+    pub(crate) fn find<'r, K, T>(&self, rows: &'r [(K, T)], name: &str) -> Option<&'r (K, T)>
+    where
+        K: Deref<Target = str>,
+    {
         if rows.len() <= FEW {
             return rows.iter().find(|(own, _)| &**own == name);
         }

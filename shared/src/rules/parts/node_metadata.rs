@@ -12,7 +12,7 @@ use crate::facts::origin::{self, Keys, Origin};
 use crate::finding::{Code, Draft, Evidence};
 use crate::k8s::kinds;
 use crate::k8s::node::NodeInfo;
-use crate::k8s::object::{LabelRow, ManagedEntry, Object, Pairs};
+use crate::k8s::object::{LabelRow, ManagedEntry, Object, PairIndex, Pairs};
 use crate::k8s::version::Version;
 use crate::rules::parts::target::target;
 use crate::rules::rule::Context;
@@ -360,26 +360,15 @@ type KeyEntry<'o> = (Cow<'o, str>, Cow<'o, str>);
 type Entries<'o> = Vec<KeyEntry<'o>>;
 
 fn differing<'o>(place: Place, old: &[KeyEntry<'o>], new: &[KeyEntry<'o>], changes: &mut Vec<KeyChange<'o>>) {
-    // Both are searched in, and there can be a hundred thousand keys.
-    let (was, is) = (sorted(old), sorted(new));
-    let added = new.iter().filter(|(key, _)| value(&was, key).is_none());
+    // By index, since there can be a hundred thousand keys.
+    let (was, is) = (PairIndex::default(), PairIndex::default());
+    let added = new.iter().filter(|(key, _)| was.find(old, key).is_none());
     for (key, _) in old.iter().chain(added) {
-        let (before, after) = (value(&was, key), value(&is, key));
+        let [before, after] = [was.find(old, key), is.find(new, key)].map(|row| row.map(|(_, value)| value.clone()));
         if before != after {
-            changes.push(KeyChange { place, key: key.clone(), before: before.cloned(), after: after.cloned() });
+            changes.push(KeyChange { place, key: key.clone(), before, after });
         }
     }
-}
-
-fn sorted<'r, 'o>(rows: &'r [KeyEntry<'o>]) -> Vec<&'r KeyEntry<'o>> {
-    let mut sorted: Vec<_> = rows.iter().collect();
-    sorted.sort_unstable();
-    sorted
-}
-
-fn value<'r, 'o>(sorted: &[&'r KeyEntry<'o>], key: &str) -> Option<&'r Cow<'o, str>> {
-    let at = sorted.binary_search_by(|(own, _)| (**own).cmp(key)).ok()?;
-    sorted.get(at).map(|(_, value)| value)
 }
 
 /// Calls `each` with the keys and values that people's tools wrote on a node after it was created, once for each place
