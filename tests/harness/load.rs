@@ -87,15 +87,10 @@ pub struct LoadFigures {
 
 impl LoadFigures {
     /// Changes in a second that were judged.
-    fn rate(&self) -> f64 {
-        self.rate_with(0)
-    }
-
-    /// Changes in a second, with so many that went through unjudged.
-    pub fn rate_with(&self, unjudged: u64) -> f64 {
+    pub fn rate(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-        let made = (self.allowed + self.denied + self.warned + unjudged) as f64;
-        made / self.time.as_secs_f64().max(0.001)
+        let judged = (self.allowed + self.denied + self.warned) as f64;
+        judged / self.time.as_secs_f64().max(0.001)
     }
 }
 
