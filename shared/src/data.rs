@@ -53,7 +53,7 @@ pub use lawful::{Lawful, LawfulObject};
 pub use managers::{Managers, PlatformManager, Tool};
 pub use namespaces::{AddOns, NamespaceKey, Namespaces, SystemNamespace};
 pub use node_keys::{Exception, NodeKeys, Place, ReservedPrefix, Ruling, SystemKey};
-pub use pattern::Pattern;
+pub use pattern::{HasPattern, Pattern, PatternTable};
 pub use platform::{Platform, PlatformText};
 pub use policy::{ClauseText, Document, Sees};
 pub use products::{Product, Products};
@@ -188,7 +188,7 @@ mod tests {
     fn every_pattern_is_a_name_or_a_prefix() {
         let data = embedded();
         let keys = &data.node_keys;
-        for key in keys.labels.iter().chain(&keys.annotations).chain(&keys.taints) {
+        for key in [&keys.labels, &keys.annotations, &keys.taints].into_iter().flat_map(|table| table.iter()) {
             assert!(key.key.is_one(), "{key:?}");
         }
         assert!(keys.exceptions.iter().all(|row| row.key.is_one()));

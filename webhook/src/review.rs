@@ -256,7 +256,7 @@ struct AuditAnnotations {
 }
 
 fn serialize(response: &ReviewResponse<'_>) -> Vec<u8> {
-    let mut out = Vec::with_capacity(256);
+    let mut out = Vec::with_capacity(ANSWER);
     let review = AdmissionReview { api_version: "admission.k8s.io/v1", kind: "AdmissionReview", response };
     // Writing strings and flags into memory does not fail.
     if let Err(error) = serde_json::to_writer(&mut out, &review) {
@@ -394,6 +394,8 @@ const MAX_CAUSE: usize = 512;
 const MAX_CAUSES: usize = 64;
 /// Bytes of a name. Names that Kubernetes has validated have at most 253; user names are not bounded at all.
 const MAX_NAME: usize = 256;
+/// Bytes set aside for an answer: more than most denials have.
+const ANSWER: usize = 1024;
 /// Paths in a line of the log; the first ones are enough to go and look.
 const MAX_PATHS: usize = 8;
 /// Bytes of an annotation: audit logs are kept for long and read by line.

@@ -3,16 +3,16 @@
 use serde::Deserialize;
 
 use super::confidence::Confidence;
-use super::pattern::Pattern;
+use super::pattern::{HasPattern, Pattern, PatternTable};
 
 /// The field managers of known tools and components.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Managers {
     /// People's tools and their automation.
-    pub people: Vec<Tool>,
+    pub people: PatternTable<Tool>,
     /// The platform's components.
-    pub platform: Vec<PlatformManager>,
+    pub platform: PatternTable<PlatformManager>,
 }
 
 /// A tool that people use.
@@ -46,11 +46,23 @@ pub struct PlatformManager {
     pub source: String,
 }
 
+impl HasPattern for Tool {
+    fn pattern(&self) -> &Pattern {
+        &self.manager
+    }
+}
+
+impl HasPattern for PlatformManager {
+    fn pattern(&self) -> &Pattern {
+        &self.manager
+    }
+}
+
 impl Managers {
     /// The people's tool that writes as a field manager.
     pub fn person(&self, manager: &str) -> Option<&Tool> {
         let program = program(manager);
-        self.people.iter().find(|tool| tool.manager.is_but_for_case(program))
+        self.people.candidates(program).find(|tool| tool.manager.is_but_for_case(program))
     }
 
     /// Whether a field manager is not a people's tool, or is one that keeps metadata of its own on nodes.
@@ -61,7 +73,7 @@ impl Managers {
     /// The platform component that writes as a field manager.
     pub fn platform(&self, manager: &str) -> Option<&PlatformManager> {
         let program = program(manager);
-        self.platform.iter().find(|row| row.manager.is_but_for_case(program))
+        self.platform.candidates(program).find(|row| row.manager.is_but_for_case(program))
     }
 
     /// Whether a field manager belongs to an unknown client: neither to the platform nor to a known people's tool.
@@ -122,7 +134,7 @@ mod tests {
     #[test]
     fn no_platform_manager_is_a_tool_of_peoples() {
         let managers = &embedded().managers;
-        for row in &managers.platform {
+        for row in managers.platform.iter() {
             let name = row.manager.name.as_ref().or(row.manager.prefix.as_ref()).unwrap();
             assert!(managers.person(name).is_none(), "{name} is both");
         }

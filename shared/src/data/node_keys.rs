@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::confidence::Confidence;
-use super::pattern::Pattern;
+use super::pattern::{HasPattern, Pattern, PatternTable};
 use crate::k8s::version::Version;
 
 /// Metadata that the system writes on nodes, and the keys that are reserved for it.
@@ -13,13 +13,13 @@ pub struct NodeKeys {
     /// The prefixes that are reserved for the system.
     pub reserved_prefixes: Vec<ReservedPrefix>,
     /// Known system labels.
-    pub labels: Vec<SystemKey>,
+    pub labels: PatternTable<SystemKey>,
     /// Known system annotations.
-    pub annotations: Vec<SystemKey>,
+    pub annotations: PatternTable<SystemKey>,
     /// Known system taints, by key.
-    pub taints: Vec<SystemKey>,
+    pub taints: PatternTable<SystemKey>,
     /// Keys that belong to the user although they look like the system's.
-    pub exceptions: Vec<Exception>,
+    pub exceptions: PatternTable<Exception>,
 }
 
 /// A reserved prefix.
@@ -136,6 +136,18 @@ pub enum Ruling<'d> {
     Silent,
 }
 
+impl HasPattern for SystemKey {
+    fn pattern(&self) -> &Pattern {
+        &self.key
+    }
+}
+
+impl HasPattern for Exception {
+    fn pattern(&self) -> &Pattern {
+        &self.key
+    }
+}
+
 impl NodeKeys {
     /// The verdict of the tables on `key` at `place`, for any version of the node. An exact key wins over a prefix, a
     /// longer prefix over a shorter one, and between equals an exception over a system key.
@@ -149,11 +161,11 @@ impl NodeKeys {
         let table = self.table(place);
         // Most keys stand in the tables verbatim, and are found without trying the patterns.
         let covers = |row: &&SystemKey| row.key.is(key);
-        let exact = table.iter().rfind(|row| row.key.is_exactly(key));
-        let known = exact.or_else(|| table.iter().filter(covers).max_by_key(|row| row.key.rank()));
+        let exact = table.candidates(key).rfind(|row| row.key.is_exactly(key));
+        let known = exact.or_else(|| table.candidates(key).filter(covers).max_by_key(|row| row.key.rank()));
         let excepted = self
             .exceptions
-            .iter()
+            .candidates(key)
             .filter(|row| row.on.contains(&place))
             .filter(|row| if exact.is_some() { row.key.is_exactly(key) } else { row.key.is(key) })
             .max_by_key(|row| row.key.rank());
@@ -178,7 +190,7 @@ impl NodeKeys {
         })
     }
 
-    fn table(&self, place: Place) -> &[SystemKey] {
+    fn table(&self, place: Place) -> &PatternTable<SystemKey> {
         match place {
             Place::Annotation => &self.annotations,
             Place::Label => &self.labels,

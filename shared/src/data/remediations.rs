@@ -65,13 +65,17 @@ mod tests {
     use crate::finding::{Draft, ObjectRef};
     use crate::k8s::kinds;
     use crate::rules::catalogue;
-    use crate::verdict::weigh::merge;
+    use crate::verdict::weigh::{merge, remediations_of};
 
     #[test]
     fn every_remediation_names_rules_and_kinds_that_there_are() {
         for remediation in embedded().remediations.iter() {
             assert!(!remediation.source.is_empty(), "{}", remediation.name);
             for touched in &remediation.objects {
+                for code in &touched.rules {
+                    let found = remediations_of(code).iter().filter(|own| own.name == remediation.name).count();
+                    assert_eq!(found, 1, "{code} of {}", remediation.name);
+                }
                 assert!(touched.rules.iter().all(|code| catalogue::find(code).is_some()), "{touched:?}");
                 let kind = kinds::ALL.iter().find(|kind| kind.kind == touched.kind).unwrap();
                 assert_eq!(kind.namespaced, !touched.namespace.is_empty(), "{touched:?}");

@@ -126,16 +126,17 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let Some((before, after)) = update(change) else { return Vec::new() };
     let mut drafts = Vec::new();
-    // Most changes set no key, and need no pool.
+    // Most changes set no key of the user's own, and need no pool.
     let pool = OnceCell::new();
     for place in [Place::Label, Place::Annotation, Place::Taint] {
         let mut set = changes(before, after, &[place]);
-        set.retain(|key| key.after.is_some());
+        let keys = Keys::of(before, place, data);
+        set.retain(|key| key.after.is_some() && keys.origin(&key.key) == Origin::User);
         if set.is_empty() {
             continue;
         }
         let pool = pool.get_or_init(|| pool_of_node(before, data));
-        let own = Own { node: &before.meta.name, keys: &Keys::of(before, place, data), data, pool };
+        let own = Own { node: &before.meta.name, keys: &keys, data, pool };
         let drafted = set.into_iter().filter_map(|key| {
             let value = key.after.as_deref().unwrap_or_default();
             let mut draft = own.draft(&key.key, Some(value))?.agents_may();

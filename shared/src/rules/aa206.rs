@@ -161,7 +161,11 @@ fn is_unique(uuid: &str) -> bool {
 /// is no way back to allow.
 fn change(change: &Change<'_>, _: &Data) -> Vec<Draft> {
     let Some((before, after)) = update(change) else { return Vec::new() };
-    if before.raw("spec") == after.raw("spec") {
+    let has_same_fields = || {
+        let (old, new) = (before.node_spec(), after.node_spec());
+        old.provider_id == new.provider_id && old.pod_cidr == new.pod_cidr && old.pod_cidrs == new.pod_cidrs
+    };
+    if before.raw("spec") == after.raw("spec") || has_same_fields() {
         return Vec::new();
     }
     let (old, new) = (identity(before), identity(after));

@@ -1,5 +1,9 @@
 //! The step from drafts to findings: it adds code and consequence, and joins drafts at the same object and path.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use crate::data::remediations::Remediation;
 use crate::data::{Platform, embedded};
 use crate::finding::{Draft, Evidence, Expected, Finding, WaiverNote, place};
 use crate::rules::rule::Rule;
@@ -78,10 +82,11 @@ pub fn weigh(rule: &'static Rule, platform: Platform, mut drafts: Vec<Draft>) ->
         };
         all.push(Weighed { finding, warn_at_most: draft.warn_at_most });
     }
+    let remediations = remediations_of(rule.code.as_str());
     for Weighed { finding, .. } in &mut all {
         finding.members.sort();
         finding.members.dedup();
-        let alike = embedded().remediations.iter().filter(|remediation| finding.is_like(remediation));
+        let alike = remediations.iter().filter(|remediation| finding.is_like(remediation));
         let alike: Vec<Evidence> =
             alike.map(|remediation| Evidence::seen("remediation", remediation.likeness())).collect();
         finding.evidence.extend(alike);
@@ -90,6 +95,23 @@ pub fn weigh(rule: &'static Rule, platform: Platform, mut drafts: Vec<Draft>) ->
         a.object.cmp(&b.object).then_with(|| a.path.cmp(&b.path))
     });
     all
+}
+
+/// The remediations that change what the rule with this code finds. They are looked up for each finding.
+pub(crate) fn remediations_of(code: &str) -> &'static [&'static Remediation] {
+    static BY_RULE: LazyLock<HashMap<&str, Vec<&Remediation>>> = LazyLock::new(|| {
+        let mut by_rule: HashMap<&str, Vec<&Remediation>> = HashMap::new();
+        for remediation in embedded().remediations.iter() {
+            for code in remediation.objects.iter().flat_map(|touched| &touched.rules) {
+                let own = by_rule.entry(code).or_default();
+                if own.last().is_none_or(|last| !std::ptr::eq(*last, remediation)) {
+                    own.push(remediation);
+                }
+            }
+        }
+        by_rule
+    });
+    BY_RULE.get(code).map(Vec::as_slice).unwrap_or_default()
 }
 
 /// The platform among several possible ones on which a rule weighs least, with the weakest basis, so that nobody is

@@ -1,6 +1,6 @@
 //! The origin of the keys at one place of an object.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::HashSet;
 
 use super::writers::is_later;
@@ -49,14 +49,17 @@ impl Origin {
     }
 }
 
-/// The origin of the keys at one place of an object. The object's evidence is read once, and only when needed: a node
-/// can have a hundred thousand labels, and a search through all of them for each of them would take too long.
+/// The origin of the keys at one place of an object. The object's evidence is read only when needed, and in full only
+/// for those who ask for many keys: most changes touch one, but a node can have a hundred thousand labels, and a search
+/// through all of them for each of them would take too long.
 #[derive(Debug)]
 pub struct Keys<'o, 'a> {
     object: &'o Object<'a>,
     place: Place,
     data: &'o Data,
     machine: OnceCell<HashSet<&'o str>>,
+    /// How often an owner was searched for.
+    searches: Cell<usize>,
     owners: OnceCell<Vec<OwnedKey<'o, 'a>>>,
 }
 
@@ -77,7 +80,7 @@ struct Ownership<'o, 'a> {
 impl<'o, 'a> Keys<'o, 'a> {
     /// The keys at `place` of `object`.
     pub fn of(object: &'o Object<'a>, place: Place, data: &'o Data) -> Self {
-        Keys { object, place, data, machine: OnceCell::new(), owners: OnceCell::new() }
+        Keys { object, place, data, machine: OnceCell::new(), searches: Cell::new(0), owners: OnceCell::new() }
     }
 
     /// The place.
@@ -182,6 +185,10 @@ impl<'o, 'a> Keys<'o, 'a> {
     }
 
     fn ownership(&self, key: &str) -> Ownership<'o, 'a> {
+        if self.searches.get() < MOST_SEARCHES {
+            self.searches.set(self.searches.get() + 1);
+            return search(key, self.object, self.place, self.data);
+        }
         let owners = self.owners.get_or_init(|| owners(self.object, self.place, self.data));
         let found = owners.binary_search_by_key(&key, |(own, _)| own).ok();
         found.and_then(|at| owners.get(at)).map(|(_, ownership)| *ownership).unwrap_or_default()
@@ -215,6 +222,18 @@ pub(crate) fn owned_keys<'o, 'a>(entry: &'o ManagedEntry<'a>, place: Place) -> &
         Place::Label => entry.labels(),
         Place::Taint => &[],
     }
+}
+
+/// The owners of one key at a place, according to managedFields.
+fn search<'o, 'a>(key: &str, object: &'o Object<'a>, place: Place, data: &Data) -> Ownership<'o, 'a> {
+    let owns = |entry: &ManagedEntry<'_>| match place {
+        Place::Taint => {
+            entry.owns(&["f:spec", "f:taints"]) && object.taints().iter().any(|taint| taint.key.as_str() == key)
+        }
+        Place::Annotation | Place::Label => owned_keys(entry, place).iter().any(|own| own.as_str() == key),
+    };
+    let owners = object.managed().iter().filter(|entry| owns(entry));
+    owners.fold(Ownership::default(), |owners, entry| owners.and(Ownership::of(entry, object, data)))
 }
 
 /// The owners of the keys at one place, according to managedFields, sorted by key.
@@ -255,4 +274,46 @@ fn from_machine<'o>(node: &'o Object<'_>, place: Place) -> impl Iterator<Item = 
     let listed = node.meta.annotations.get(annotation).unwrap_or_default();
     // Taints are listed as key:effect.
     listed.split(',').map(|item| item.trim().split(':').next().unwrap_or_default()).filter(|item| !item.is_empty())
+}
+
+/// Searches for one key before all are indexed.
+const MOST_SEARCHES: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::embedded;
+
+    #[test]
+    fn a_key_has_the_same_owners_however_many_are_asked_for() {
+        let entry = |manager: &str, day: u8, place: &str| {
+            format!(
+                r#"{{"manager":"{manager}","time":"2026-03-0{day}T08:00:00Z","fieldsV1":{{"f:metadata":{{"f:{place}":{{"f:a":{{}},"f:{manager}":{{}}}}}},"f:spec":{{"f:taints":{{}}}}}}}}"#
+            )
+        };
+        let entries = ["labels", "annotations"].map(|place| {
+            let of = |manager, day| entry(manager, day, place);
+            [of("kubelet", 2), of("kubectl", 3), of("helm", 4), of("agent", 5)].join(",")
+        });
+        let json = format!(
+            r#"{{"metadata":{{"creationTimestamp":"2026-03-02T08:00:00Z","managedFields":[{}]}},"spec":{{"taints":[{{"key":"a","effect":"NoSchedule"}}]}}}}"#,
+            entries.join(",")
+        );
+        let node: Object<'_> = serde_json::from_str(&json).unwrap();
+        for place in [Place::Annotation, Place::Label, Place::Taint] {
+            let keys = Keys::of(&node, place, embedded());
+            let name = |entry: Option<&ManagedEntry<'_>>| entry.map(|entry| entry.manager.to_string());
+            let owners = |key| {
+                let ownership = keys.ownership(key);
+                [ownership.system, ownership.person, ownership.other].map(name)
+            };
+            let all = || ["a", "kubelet", "kubectl", "helm", "agent", "none"].map(owners);
+            let first = all();
+            assert!(first.iter().flatten().any(Option::is_some) && keys.owners.get().is_none());
+            for _ in 0..MOST_SEARCHES {
+                assert_eq!(all(), first, "{place:?}");
+            }
+            assert!(keys.owners.get().is_some());
+        }
+    }
 }

@@ -89,12 +89,11 @@ impl<'a> ManagedEntry<'a> {
     fn descend(&self, path: &[&str]) -> Option<&'a str> {
         path.iter().try_fold(self.fields?, |fields, step| {
             let mut found = None;
+            // What follows the step is not read: `None` ends the walk.
             scan::literals(fields, |key, rest| {
-                if found.is_none() && *scan::text(key)? == **step {
-                    found = Some(rest);
-                }
-                scan::nested(rest, |_| ())
-            })?;
+                found = (*scan::text(key)? == **step).then_some(rest);
+                if found.is_some() { None } else { scan::nested(rest, |_| ()) }
+            });
             found
         })
     }
