@@ -19,6 +19,8 @@ pub(crate) struct Site<'c> {
     pub(super) admin: Http,
     /// Changes that the API server may let through, for a reason.
     pub(super) excused: u64,
+    /// How long trust was destroyed, so that the API server could have nothing judged.
+    pub(super) untrusted: Duration,
     /// What it had let through before.
     before: u64,
     /// When connections were last cut.
@@ -55,7 +57,18 @@ impl<'c> Site<'c> {
         protection::await_in_force(cluster).unwrap();
         let admin = cluster.http(&Identity::Admin).unwrap();
         let cut = Cell::new(Instant::now());
-        Site { cluster, replicas, load: None, guards: Vec::new(), former: None, admin, excused: 0, before: 0, cut }
+        Site {
+            cluster,
+            replicas,
+            load: None,
+            guards: Vec::new(),
+            former: None,
+            admin,
+            excused: 0,
+            untrusted: Duration::ZERO,
+            before: 0,
+            cut,
+        }
     }
 
     /// Waits until changes are answered as they have to be, and goes on with them.
@@ -136,13 +149,18 @@ impl<'c> Site<'c> {
         through.len()
     }
 
-    /// Ends the load, and compares with what the API server counted. The load has made so many changes a second at least.
+    /// Ends the load, and compares with what the API server counted. So many changes a second at least were judged while the
+    /// API server trusted the guards.
     pub(crate) fn ends(mut self, least: f64) {
         let left = self.let_through();
         let failed = self.load().take_failed();
-        let done = self.load.take().unwrap().end();
+        let mut done = self.load.take().unwrap().end();
+        done.time = done.time.saturating_sub(self.untrusted);
         let counted = self.cluster.failed_open().unwrap() - self.before;
-        eprintln!("{done}; {} went through while a replica was killed or trust was destroyed", self.excused);
+        eprintln!(
+            "{done}, and {:.1?} without trust; {} went through then, or while a replica was killed",
+            self.untrusted, self.excused
+        );
         assert_eq!(left, 0);
         assert!(failed.is_empty(), "{} changes failed, such as {:?}", failed.len(), failed.first());
         assert!(counted <= self.excused, "the API server let {counted} through, of which {} may", self.excused);
