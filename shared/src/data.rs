@@ -53,7 +53,7 @@ pub use lawful::{Lawful, LawfulObject};
 pub use managers::{Managers, PlatformManager, Tool};
 pub use namespaces::{AddOns, NamespaceKey, Namespaces, SystemNamespace};
 pub use node_keys::{Exception, NodeKeys, Place, ReservedPrefix, Ruling, SystemKey};
-pub use pattern::{HasPattern, Pattern, PatternTable};
+pub use pattern::{Pattern, PatternTable};
 pub use platform::{Platform, PlatformText};
 pub use policy::{ClauseText, Document, Sees};
 pub use products::{Product, Products};

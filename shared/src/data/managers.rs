@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::confidence::Confidence;
-use super::pattern::{HasPattern, Pattern, PatternTable};
+use super::pattern::{Pattern, PatternTable};
 
 /// The field managers of known tools and components.
 #[derive(Clone, Debug, Deserialize)]
@@ -46,14 +46,14 @@ pub struct PlatformManager {
     pub source: String,
 }
 
-impl HasPattern for Tool {
-    fn pattern(&self) -> &Pattern {
+impl AsRef<Pattern> for Tool {
+    fn as_ref(&self) -> &Pattern {
         &self.manager
     }
 }
 
-impl HasPattern for PlatformManager {
-    fn pattern(&self) -> &Pattern {
+impl AsRef<Pattern> for PlatformManager {
+    fn as_ref(&self) -> &Pattern {
         &self.manager
     }
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::confidence::Confidence;
-use super::pattern::{HasPattern, Pattern, PatternTable};
+use super::pattern::{Pattern, PatternTable};
 use crate::k8s::version::Version;
 
 /// Metadata that the system writes on nodes, and the keys that are reserved for it.
@@ -136,14 +136,14 @@ pub enum Ruling<'d> {
     Silent,
 }
 
-impl HasPattern for SystemKey {
-    fn pattern(&self) -> &Pattern {
+impl AsRef<Pattern> for SystemKey {
+    fn as_ref(&self) -> &Pattern {
         &self.key
     }
 }
 
-impl HasPattern for Exception {
-    fn pattern(&self) -> &Pattern {
+impl AsRef<Pattern> for Exception {
+    fn as_ref(&self) -> &Pattern {
         &self.key
     }
 }

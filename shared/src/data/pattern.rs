@@ -68,16 +68,10 @@ impl Pattern {
     }
 }
 
-/// A row of a table that is looked up by a pattern.
-pub trait HasPattern {
-    /// The pattern.
-    fn pattern(&self) -> &Pattern;
-}
-
 /// A table that is looked up by the patterns of its rows. A few bytes of each pattern rule most rows out, so that a lookup
 /// does not have to load them all: the guard makes many of them for each review.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(from = "Vec<R>", bound(deserialize = "R: Deserialize<'de> + HasPattern"))]
+#[serde(from = "Vec<R>", bound(deserialize = "R: Deserialize<'de> + AsRef<Pattern>"))]
 pub struct PatternTable<R> {
     rows: Vec<R>,
     glances: Vec<Glance>,
@@ -92,9 +86,9 @@ impl<R> PatternTable<R> {
     }
 }
 
-impl<R: HasPattern> From<Vec<R>> for PatternTable<R> {
+impl<R: AsRef<Pattern>> From<Vec<R>> for PatternTable<R> {
     fn from(rows: Vec<R>) -> Self {
-        let glances = rows.iter().map(|row| Glance::of(row.pattern())).collect();
+        let glances = rows.iter().map(|row| Glance::of(row.as_ref())).collect();
         PatternTable { rows, glances }
     }
 }
@@ -158,8 +152,8 @@ mod tests {
 
     struct Row(Pattern);
 
-    impl HasPattern for Row {
-        fn pattern(&self) -> &Pattern {
+    impl AsRef<Pattern> for Row {
+        fn as_ref(&self) -> &Pattern {
             &self.0
         }
     }

@@ -58,7 +58,8 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let pool = pool_of_node(node, data);
     by_people(node, data, |keys, written, evidence| {
         let own = Own { node: &node.meta.name, keys, data, pool: &pool };
-        let drafted = written.iter().filter_map(|(key, value)| own.draft(key, Some(value)));
+        let set = written.iter().filter(|(key, _)| keys.origin(key) == Origin::User);
+        let drafted = set.map(|(key, value)| own.draft(key, value));
         for draft in drafted {
             notes.undecided(draft.with(evidence.clone()), OfPool(pool.clone()));
         }
@@ -137,15 +138,15 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         }
         let pool = pool.get_or_init(|| pool_of_node(before, data));
         let own = Own { node: &before.meta.name, keys: &keys, data, pool };
-        let drafted = set.into_iter().filter_map(|key| {
+        let drafted = set.into_iter().map(|key| {
             let value = key.after.as_deref().unwrap_or_default();
-            let mut draft = own.draft(&key.key, Some(value))?.agents_may();
+            let mut draft = own.draft(&key.key, value).agents_may();
             draft.before = key.before.as_deref().map(str::to_owned);
             let set = BTreeMap::from([(&*key.key, BTreeSet::from([value]))]);
-            Some(match pool_command(place, pool, &set) {
+            match pool_command(place, pool, &set) {
                 Some(command) => draft.fix(command),
                 None => draft,
-            })
+            }
         });
         drafts.extend(drafted.take(MAX_KEYS));
     }
@@ -161,10 +162,7 @@ struct Own<'o, 'k, 'a> {
 }
 
 impl Own<'_, '_, '_> {
-    fn draft(&self, key: &str, value: Option<&str>) -> Option<Draft> {
-        if self.keys.origin(key) != Origin::User {
-            return None;
-        }
+    fn draft(&self, key: &str, value: &str) -> Draft {
         let (place, pool) = (self.keys.place(), self.pool);
         // A node without a known pool is the object of its own finding.
         let setting = format!("own {} {key} is set on", word(place));
@@ -177,8 +175,8 @@ impl Own<'_, '_, '_> {
         if let Ruling::Exception(exception) = self.data.node_keys.ruling(place, key) {
             message = format!("{message}; {}", exception.note);
         }
-        let draft = Draft::at(object, path(place, key)).values(None, value).says(message);
-        Some(if is_untold(pool) { draft } else { draft.member(self.node) })
+        let draft = Draft::at(object, path(place, key)).values(None, Some(value)).says(message);
+        if is_untold(pool) { draft } else { draft.member(self.node) }
     }
 }
 

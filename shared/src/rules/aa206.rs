@@ -1,5 +1,6 @@
 //! AA206: the identity of a node was set by hand, or is another's.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::command::Command;
@@ -161,11 +162,7 @@ fn is_unique(uuid: &str) -> bool {
 /// is no way back to allow.
 fn change(change: &Change<'_>, _: &Data) -> Vec<Draft> {
     let Some((before, after)) = update(change) else { return Vec::new() };
-    let has_same_fields = || {
-        let (old, new) = (before.node_spec(), after.node_spec());
-        old.provider_id == new.provider_id && old.pod_cidr == new.pod_cidr && old.pod_cidrs == new.pod_cidrs
-    };
-    if before.raw("spec") == after.raw("spec") || has_same_fields() {
+    if before.raw("spec") == after.raw("spec") {
         return Vec::new();
     }
     let (old, new) = (identity(before), identity(after));
@@ -182,12 +179,15 @@ fn change(change: &Change<'_>, _: &Data) -> Vec<Draft> {
 
 /// The fields that tie a node to its network and its machine. `podCIDR` is the first of `podCIDRs`: one field with two
 /// spellings.
-fn identity(node: &Object<'_>) -> [(&'static str, Option<String>); 2] {
+fn identity<'o>(node: &'o Object<'_>) -> [(&'static str, Option<Cow<'o, str>>); 2] {
     let spec = node.node_spec();
-    let text = |text: &Option<Text<'_>>| text.as_ref().filter(|text| !text.is_empty()).map(ToString::to_string);
-    let list = spec.pod_cidrs.as_ref().filter(|list| !list.is_empty());
-    let list = list.map(|list| list.iter().map(|cidr| &**cidr).collect::<Vec<_>>().join(","));
-    [("podCIDR", list.or_else(|| text(&spec.pod_cidr))), ("providerID", text(&spec.provider_id))]
+    let text = |text: &'o Option<Text<'_>>| text.as_deref().filter(|text| !text.is_empty()).map(Cow::from);
+    let cidrs = match spec.pod_cidrs.as_deref().unwrap_or_default() {
+        [] => text(&spec.pod_cidr),
+        [one] => Some(Cow::from(&**one)),
+        several => Some(several.iter().map(|cidr| &**cidr).collect::<Vec<_>>().join(",").into()),
+    };
+    [("podCIDR", cidrs), ("providerID", text(&spec.provider_id))]
 }
 
 fn reference(node: &NodeFact) -> ObjectRef {

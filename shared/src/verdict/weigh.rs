@@ -97,7 +97,7 @@ pub fn weigh(rule: &'static Rule, platform: Platform, mut drafts: Vec<Draft>) ->
     all
 }
 
-/// The remediations that change what the rule with this code finds. They are looked up for each finding.
+/// The remediations that change what the rule with this code finds.
 pub(crate) fn remediations_of(code: &str) -> &'static [&'static Remediation] {
     static BY_RULE: LazyLock<HashMap<&str, Vec<&Remediation>>> = LazyLock::new(|| {
         let mut by_rule: HashMap<&str, Vec<&Remediation>> = HashMap::new();
