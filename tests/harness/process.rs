@@ -35,7 +35,7 @@ impl Supervised {
         let mut watchdog = Command::new("/bin/sh");
         // A proxy of the developer's has no business between processes on loopback.
         watchdog.env("NO_PROXY", "127.0.0.1,localhost");
-        // The API server would spend a quarter of its time on garbage under a full load; memory is not what is short.
+        // The API server takes most of the processors under a full load: it collects garbage less often, for more memory.
         watchdog.env("GOGC", "400");
         Self::watched(watchdog, name, program, arguments, log)
     }

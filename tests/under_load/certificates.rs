@@ -192,7 +192,7 @@ impl<'c> Site<'c> {
 
     /// Writes a `caBundle` over that of every webhook. How long it took until changes were denied again.
     pub(crate) fn destroy_trust(&mut self, bundle: &str) -> Duration {
-        let (back, _) = self.excusing(|site| {
+        self.without_trust(|site| {
             let begun = Instant::now();
             site.set_bundles(&json!(bundle));
             let own = site.replicas.record().unwrap().step.bundle();
@@ -204,15 +204,13 @@ impl<'c> Site<'c> {
             .unwrap();
             // The API server learns of it a moment later.
             site.await_judgement(begun)
-        });
-        self.untrusted += back;
-        back
+        })
     }
 
     /// Deletes the record and kills both replicas, so that nobody has anything to serve that is trusted, and starts two
     /// others. How long it took from the start of the first until changes were denied again.
     pub(crate) fn destroy_all(&mut self) -> Duration {
-        let (back, _) = self.excusing(|site| {
+        self.without_trust(|site| {
             site.destroy_the_record(None);
             for mut guard in std::mem::take(&mut site.guards) {
                 guard.kill();
@@ -223,9 +221,7 @@ impl<'c> Site<'c> {
                 site.add_guard();
             }
             site.await_judgement(begun)
-        });
-        self.untrusted += back;
-        back
+        })
     }
 
     /// Waits until no change goes through any more; when the last one did.

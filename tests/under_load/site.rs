@@ -20,7 +20,7 @@ pub(crate) struct Site<'c> {
     /// Changes that the API server may let through, for a reason.
     pub(super) excused: u64,
     /// How long trust was destroyed, so that the API server could have nothing judged.
-    pub(super) untrusted: Duration,
+    untrusted: Duration,
     /// What it had let through before.
     before: u64,
     /// When connections were last cut.
@@ -128,6 +128,13 @@ impl<'c> Site<'c> {
         assert!(u64::try_from(through).unwrap() <= counted, "{through} went through, and {counted} were let through");
         self.excused += counted;
         (done, counted)
+    }
+
+    /// As [`Site::excusing`], for an act that destroys trust. It tells how long the API server could have nothing judged.
+    pub(super) fn without_trust(&mut self, act: impl FnOnce(&mut Self) -> Duration) -> Duration {
+        let (back, _) = self.excusing(act);
+        self.untrusted += back;
+        back
     }
 
     /// Goes by what the API server has counted from now on, after it has started again.
